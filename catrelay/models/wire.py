@@ -1,0 +1,70 @@
+"""What all wire models share: names, strictness, and how they become JSON."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema
+
+MAX_ID = 2**63 - 1
+MAX_KEY_CHARACTERS = 500
+"""Bound of members that databases index: PostgreSQL refuses index rows of more than 2 704 bytes."""
+
+
+class Wire(BaseModel):
+    """A JSON object of the contract: camelCase on the wire, snake_case here, unknown members refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+    def to_json(self) -> bytes:
+        """This object as UTF-8 JSON, members that are not set left out (the contract has no null in answers)."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+    def to_document(self) -> dict[str, Any]:
+        """This object as JSON-ready values, members that are not set left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def to_patch(self) -> dict[str, Any]:
+        """The members that were given, explicit nulls included: the body of a JSON Merge Patch request."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("contains the character U+0000, which cannot be stored")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Text = Annotated[str, AfterValidator(_without_nul)]
+Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), AfterValidator(_without_nul)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class _AnswerSchema(GenerateJsonSchema):
+    """Members that may be absent here are never null on the wire."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        if self.mode == "serialization":
+            return self.generate_inner(schema["schema"])
+        return super().nullable_schema(schema)
+
+
+def answer_schema(model: type[BaseModel]) -> JsonSchemaValue:
+    """The JSON Schema (2020-12) that every answer made from *model* validates against."""
+    return model.model_json_schema(by_alias=True, mode="serialization", schema_generator=_AnswerSchema)
