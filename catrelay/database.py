@@ -1,0 +1,309 @@
+"""Systems of record: one set of SQLAlchemy Core statements for SQLite and PostgreSQL.
+
+All that differs between the two (transactions, locks, migrations at once) sits here.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from catrelay.tokens import Access, SchemaMismatch, Scope, TokenInfo, UnknownTenant, hash_token, new_token
+from catrelay.tokens import Connection as ServiceConnection
+
+SQLITE_BUSY_SECONDS = 30
+POOL_CONNECTIONS = 10
+POOL_OVERFLOW_CONNECTIONS = 50
+_MIGRATION_LOCK = 7_265_171
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC on both databases (SQLite itself keeps no zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """A SQLite or PostgreSQL database, opened by URL (`sqlite:///path` or `postgresql://user:pass@host/db`).
+
+    SQLite runs in WAL mode with synchronous=FULL: what was committed survives the plug being pulled.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._commit_listeners: list[Callable[[], None]] = []
+        # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
+        self._writer = threading.Lock() if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, which has one writer at a time."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot: all statements see the same state."""
+        level = "REPEATABLE READ" if not self.is_sqlite else "SERIALIZABLE"
+        with self.engine.connect().execution_options(isolation_level=level) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed on a clean exit and rolled back on any exception."""
+        if self._writer is None:
+            with self.engine.begin() as connection:
+                yield connection
+        else:
+            with (
+                self._writer,
+                self.engine.connect().execution_options(catrelay_write=True) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        for listener in self._commit_listeners:
+            listener()
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call *listener* after each write of this process, in the thread that wrote."""
+        self._commit_listeners.append(listener)
+
+    def migrate(self, migrations: Path) -> None:
+        """Bring the schema up to the newest revision in the Alembic directory *migrations*."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            config = _alembic_config(migrations)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check_schema(self, migrations: Path) -> None:
+        """Raise SchemaMismatch unless the schema is at the newest revision in *migrations*."""
+        head = ScriptDirectory.from_config(_alembic_config(migrations)).get_current_head()
+        with self.read() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current is None:
+            raise SchemaMismatch("the database has no schema yet: run `migrate` first")
+        if current != head:
+            raise SchemaMismatch(f"the database's schema is {current}, this version works with {head}: run `migrate`")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed,
+            pool_size=POOL_CONNECTIONS,
+            max_overflow=POOL_OVERFLOW_CONNECTIONS,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=POOL_CONNECTIONS,
+            max_overflow=POOL_OVERFLOW_CONNECTIONS,
+        )
+    raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite:///path or postgresql://...")
+
+
+def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own transaction control would begin too late and never IMMEDIATE.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("catrelay_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _alembic_config(migrations: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def registry_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
+    """The tables of SqlRegistry: tenants, tokens, connections. A service's first migration makes them."""
+    return (
+        Table(
+            "tenants",
+            metadata,
+            Column("tenant", Integer, primary_key=True, autoincrement=True),
+            Column("name", Text, nullable=False, unique=True),
+        ),
+        Table(
+            "tokens",
+            metadata,
+            Column("id", Integer, primary_key=True, autoincrement=True),
+            Column("hash", Text, nullable=False, unique=True),
+            Column("tenant", Integer, ForeignKey("tenants.tenant", ondelete="CASCADE"), nullable=False),
+            Column("app", Text, nullable=False),
+            Column("scope", Text, nullable=False),
+            Column("created", UtcDateTime, nullable=False),
+        ),
+        Table(
+            "connections",
+            metadata,
+            Column("tenant", Integer, ForeignKey("tenants.tenant", ondelete="CASCADE"), nullable=False),
+            Column("name", Text, nullable=False),
+            Column("url", Text, nullable=False),
+            Column("token", Text, nullable=False),
+            UniqueConstraint("tenant", "name"),
+        ),
+    )
+
+
+class SqlRegistry:
+    """The `Registry` of a service whose store is a `Database`."""
+
+    def __init__(self, database: Database, migrations: Path) -> None:
+        self.database = database
+        self._migrations = migrations
+        self._tenants, self._tokens, self._connections = registry_tables(MetaData())
+
+    def migrate(self) -> None:
+        self.database.migrate(self._migrations)
+
+    def check_schema(self) -> None:
+        self.database.check_schema(self._migrations)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def add_tenant(self, tenant: str) -> None:
+        with self.database.write() as connection:
+            if self._find(connection, tenant) is None:
+                connection.execute(insert(self._tenants).values(name=tenant))
+
+    def tenants(self) -> list[str]:
+        with self.database.read() as connection:
+            return list(connection.scalars(select(self._tenants.c.name).order_by(self._tenants.c.name)))
+
+    def remove_tenant(self, tenant: str) -> None:
+        """All other tables' rows of the tenant go with it by ON DELETE CASCADE."""
+        with self.database.write() as connection:
+            key = self._tenant(connection, tenant)
+            connection.execute(delete(self._tenants).where(self._tenants.c.tenant == key))
+
+    def add_token(self, tenant: str, app: str, scope: Scope) -> str:
+        token = new_token()
+        self.accept_token(tenant, app, scope, token)
+        return token
+
+    def accept_token(self, tenant: str, app: str, scope: Scope, token: str) -> None:
+        table, token_hash = self._tokens, hash_token(token)
+        with self.database.write() as connection:
+            key = self._tenant(connection, tenant)
+            if connection.scalar(select(table.c.id).where(table.c.hash == token_hash)) is None:
+                row = {
+                    "tenant": key,
+                    "hash": token_hash,
+                    "app": app,
+                    "scope": scope,
+                    "created": datetime.now(UTC),
+                }
+                connection.execute(insert(table).values(row))
+
+    def tokens(self, tenant: str) -> list[TokenInfo]:
+        table = self._tokens
+        with self.database.read() as connection:
+            key = self._tenant(connection, tenant)
+            rows = connection.execute(select(table).where(table.c.tenant == key).order_by(table.c.id))
+            return [TokenInfo(row.id, row.app, row.scope, row.created) for row in rows]
+
+    def revoke_token(self, tenant: str, token_id: int) -> bool:
+        table = self._tokens
+        with self.database.write() as connection:
+            key = self._tenant(connection, tenant)
+            gone = connection.execute(delete(table).where(table.c.tenant == key, table.c.id == token_id))
+            return gone.rowcount == 1
+
+    def access(self, token_hash: str) -> Access | None:
+        statement = (
+            select(self._tokens.c.tenant, self._tenants.c.name, self._tokens.c.app, self._tokens.c.scope)
+            .join(self._tenants, self._tenants.c.tenant == self._tokens.c.tenant)
+            .where(self._tokens.c.hash == token_hash)
+        )
+        with self.database.read() as connection:
+            row = connection.execute(statement).one_or_none()
+            return None if row is None else Access(row.tenant, row.name, row.app, row.scope)
+
+    def connect(self, tenant: str, connection: ServiceConnection) -> None:
+        table = self._connections
+        with self.database.write() as unit:
+            key = self._tenant(unit, tenant)
+            known = (table.c.tenant == key) & (table.c.name == connection.name)
+            found = unit.execute(update(table).where(known).values(url=connection.url, token=connection.token))
+            if found.rowcount == 0:
+                row = {
+                    "tenant": key,
+                    "name": connection.name,
+                    "url": connection.url,
+                    "token": connection.token,
+                }
+                unit.execute(insert(table).values(row))
+
+    def connections(self, tenant: str) -> list[ServiceConnection]:
+        table = self._connections
+        with self.database.read() as connection:
+            key = self._tenant(connection, tenant)
+            rows = connection.execute(select(table).where(table.c.tenant == key).order_by(table.c.name))
+            return [ServiceConnection(row.name, row.url, row.token) for row in rows]
+
+    def _find(self, connection: Connection, tenant: str) -> int | None:
+        return connection.scalar(select(self._tenants.c.tenant).where(self._tenants.c.name == tenant))
+
+    def _tenant(self, connection: Connection, tenant: str) -> int:
+        key = self._find(connection, tenant)
+        if key is None:
+            raise UnknownTenant(f"there is no tenant {tenant!r}")
+        return key
