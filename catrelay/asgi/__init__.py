@@ -1,0 +1,22 @@
+"""What every service's ASGI app is made of."""
+
+from catrelay.asgi.auth import Guard, access_of
+from catrelay.asgi.body import parse_body, parse_query, path_id, read_body, read_model
+from catrelay.asgi.problems import exception_handlers
+from catrelay.asgi.resources import json_response, model_response, resource
+from catrelay.asgi.service import create_service
+
+__all__ = [
+    "Guard",
+    "access_of",
+    "create_service",
+    "exception_handlers",
+    "json_response",
+    "model_response",
+    "parse_body",
+    "parse_query",
+    "path_id",
+    "read_body",
+    "read_model",
+    "resource",
+]

@@ -1,0 +1,84 @@
+"""Who may do what: bearer tokens against the tenant in the path."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catrelay.problems import Forbidden, Unauthorized
+from catrelay.tokens import Access, Registry, Scope, hash_token
+
+Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
+
+
+class Guard:
+    """Wraps endpoints so that they run only for a token of the path's tenant with the scope they need."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def read(self, endpoint: Endpoint) -> Endpoint:
+        """Needs at least the scope `read`."""
+        return self._wrap(endpoint, "read")
+
+    def write(self, endpoint: Endpoint) -> Endpoint:
+        """Needs at least the scope `write`."""
+        return self._wrap(endpoint, "write")
+
+    def admin(self, endpoint: Endpoint) -> Endpoint:
+        """Needs the scope `admin`."""
+        return self._wrap(endpoint, "admin")
+
+    def admit(self, token: str, tenant: str, needed: Scope) -> Access:
+        """What *token* stands for in *tenant*.
+
+        Raises Unauthorized when it is none of ours, Forbidden when it is of another tenant (which is not told from a
+        tenant that does not exist) or its scope does not reach.
+        """
+        access = self._registry.access(hash_token(token))
+        if access is None:
+            raise Unauthorized("The bearer token is not known")
+        if access.tenant != tenant:
+            raise Forbidden("The bearer token is not one of this tenant")
+        if not access.allows(needed):
+            raise Forbidden(f"The bearer token has scope {access.scope}, this needs {needed}")
+        return access
+
+    def _wrap(self, endpoint: Endpoint, needed: Scope) -> Endpoint:
+        def admit(request: Request) -> None:
+            token = bearer_token(request)
+            request.state.access = self.admit(token, request.path_params["tenant"], needed)
+
+        if inspect.iscoroutinefunction(endpoint):
+
+            @wraps(endpoint)
+            async def guarded_async(request: Request) -> Response:
+                await run_in_threadpool(admit, request)
+                return cast(Response, await endpoint(request))
+
+            return guarded_async
+
+        @wraps(endpoint)
+        def guarded(request: Request) -> Response:
+            admit(request)
+            return cast(Response, endpoint(request))
+
+        return guarded
+
+
+def bearer_token(request: Request) -> str:
+    """The token of the Authorization header. Raises Unauthorized when there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("Send the header `Authorization: Bearer <token>`")
+    return token.strip()
+
+
+def access_of(request: Request) -> Access:
+    """What the token of a guarded request stands for."""
+    state: Any = request.state
+    return cast(Access, state.access)

@@ -1,0 +1,84 @@
+"""What operators and supervisors ask: is it up, can it serve, what has it counted."""
+
+import time
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from catrelay.asgi.resources import json_response, resource
+from catrelay.problems import Unavailable
+from catrelay.tokens import Registry
+
+
+class Metrics:
+    """An app's own Prometheus registry, and the middleware that counts its requests by route."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "catrelay_http_requests",
+            "Requests answered",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "catrelay_http_request_seconds", "Seconds until answered", ["route"], registry=self.registry
+        )
+
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        """Count what passes through *app*."""
+
+        async def counted(scope: AsgiScope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            started = time.perf_counter()
+            status = 500
+
+            async def noting_status(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            try:
+                await app(scope, receive, noting_status)
+            finally:
+                route = _route_of(scope)
+                self.requests.labels(scope["method"], route, str(status)).inc()
+                self.seconds.labels(route).observe(time.perf_counter() - started)
+
+        return counted
+
+
+def _route_of(scope: AsgiScope) -> str:
+    """The path's template. Unmatched paths share one label: a stranger must not be able to make labels."""
+    path = getattr(scope.get("endpoint"), "path", None)
+    return path if isinstance(path, str) else "other"
+
+
+def probes(registry: Registry, metrics: Metrics) -> list[Route]:
+    """`/healthz`, `/readyz` and `/metrics`."""
+
+    def healthz(_: Request) -> Response:
+        return json_response(b'{"status":"up"}')
+
+    def readyz(_: Request) -> Response:
+        try:
+            registry.check_schema()
+        except Exception as error:  # whatever the driver raises means the same here
+            raise Unavailable(f"The database cannot be used: {error}") from error
+        return json_response(b'{"status":"ready"}')
+
+    def exposition(_: Request) -> Response:
+        return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return [
+        resource("/healthz", get=healthz),
+        resource("/readyz", get=readyz),
+        resource("/metrics", get=exposition),
+    ]
