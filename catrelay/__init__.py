@@ -1,0 +1,22 @@
+"""The contract in code: what the services of the suite share, and the `catrelay` command."""
+
+from catrelay.client import AtsClient, ServiceClient, UploaderClient, values_path
+from catrelay.journal import Fold, JournalGap, Place, fold, follow
+from catrelay.problems import Problem
+from catrelay.signing import SignatureInvalid, sign, verify
+
+__all__ = [
+    "AtsClient",
+    "Fold",
+    "JournalGap",
+    "Place",
+    "Problem",
+    "ServiceClient",
+    "SignatureInvalid",
+    "UploaderClient",
+    "fold",
+    "follow",
+    "sign",
+    "values_path",
+    "verify",
+]

@@ -1,0 +1,309 @@
+"""The HTTP client for the contract's endpoints. Answers become models, problems become exceptions."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from catrelay.models import (
+    BatchResults,
+    Categories,
+    Category,
+    CategoryValue,
+    CategoryValues,
+    CategoryValuesUpload,
+    CategoryValueWrite,
+    CategoryWrite,
+    Discovery,
+    JobRead,
+    JobsRead,
+    JournalPage,
+    RelatedData,
+    Subscription,
+    SubscriptionCreate,
+    SubscriptionList,
+    UploadPlan,
+    UploadStatus,
+    ValueList,
+)
+from catrelay.problems import NotFound, Problem, ServiceUnreachable
+
+Model = TypeVar("Model", bound=BaseModel)
+Answer = TypeVar("Answer")
+
+REQUEST_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Snapshot(Generic[Answer]):
+    """An answer and the journal entry as of which it holds; None where the ATS does not say."""
+
+    answer: Answer
+    journal_seq: int | None
+
+
+class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
+    """One service, for one tenant.
+
+    url: the service's root. transport: for tests without sockets, `httpx.ASGITransport`.
+    Every method raises the Problem that the service answers, or ServiceUnreachable.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tenant: str,
+        token: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: timedelta = REQUEST_TIMEOUT,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.tenant = tenant
+        self._http = httpx.AsyncClient(
+            base_url=f"{self.url}/t/{quote(tenant, safe='')}",
+            headers={"authorization": f"Bearer {token}", "accept": "application/json"},
+            transport=transport,
+            timeout=timeout.total_seconds(),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def discover(self) -> Discovery | None:
+        """What the service says of itself; None for one that does not (another vendor's ATS)."""
+        try:
+            return await self.get("", Discovery)
+        except NotFound:
+            return None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | Mapping[str, object] | Sequence[object] | None = None,
+        query: Mapping[str, str | int | bool | None] | None = None,
+    ) -> httpx.Response:
+        """The answer to *method* on *path* (below /t/{tenant}), one of 2xx. body: a model sends what was given."""
+        content = None if body is None else _encode(body)
+        given = {name: _query_text(value) for name, value in (query or {}).items() if value is not None}
+        try:
+            response = await self._http.request(
+                method,
+                path,
+                content=content,
+                params=given or None,
+                headers={"content-type": "application/json"} if content is not None else None,
+            )
+        except httpx.HTTPError as error:
+            raise ServiceUnreachable(
+                f"{self.url} gave no answer to {method} {path}: {str(error) or type(error).__name__}", url=self.url
+            ) from error
+        if response.is_success:
+            return response
+        raise _problem(response, f"{method} {self.url}{path}")
+
+    async def get(
+        self, path: str, model: type[Model], query: Mapping[str, str | int | bool | None] | None = None
+    ) -> Model:
+        """The answer to GET as *model*."""
+        return self.parse(await self.request("GET", path, query=query), model)
+
+    async def post(
+        self,
+        path: str,
+        model: type[Model],
+        body: BaseModel | Mapping[str, object] | None = None,
+        query: Mapping[str, str | int | bool | None] | None = None,
+    ) -> Model:
+        """The answer to POST as *model*."""
+        return self.parse(await self.request("POST", path, body=body, query=query), model)
+
+    def parse(self, response: httpx.Response, model: type[Model]) -> Model:
+        """An answer as *model*; members beyond it (a newer or another vendor's service) are passed over."""
+        try:
+            return model.model_validate_json(response.content, extra="ignore")
+        except ValidationError as error:
+            raise ServiceUnreachable(
+                f"{self.url} answered {response.request.method} {response.request.url.path} with something else than"
+                f" the contract says: {error.errors()[0]['msg']} at {error.errors()[0]['loc']}",
+                url=self.url,
+            ) from error
+
+    async def summary(self, values_path: str, value: int) -> RelatedData | None:
+        """What this app holds on the value; None when nothing. values_path: of `values_path()`."""
+        try:
+            return await self.get(f"{values_path}/byID/{value}/summary", RelatedData)
+        except NotFound:
+            return None
+
+    async def change_impact(self, values_path: str, value: int, intended: CategoryValueWrite) -> RelatedData | None:
+        """What the change would do at this app; None when nothing."""
+        try:
+            return await self.post(f"{values_path}/byID/{value}/changeImpact", RelatedData, intended)
+        except NotFound:
+            return None
+
+
+def values_path(category: int | None) -> str:
+    """Where the values of a category are; None: of the org tree."""
+    return "/orgs/values" if category is None else f"/categories/byID/{category}/values"
+
+
+class AtsClient(ServiceClient):
+    """The ATS. *category* None stands for the org tree, wherever values are meant."""
+
+    async def categories(self) -> Snapshot[tuple[Category, ...]]:
+        """All categories."""
+        response = await self.request("GET", "/categories")
+        return Snapshot(self.parse(response, Categories).root, _journal_seq(response))
+
+    async def category(self, category: int) -> Category:
+        """One category."""
+        return await self.get(f"/categories/byID/{category}", Category)
+
+    async def create_category(self, category: CategoryWrite) -> Category:
+        """Make a category."""
+        return await self.post("/categories", Category, category)
+
+    async def tree(self, category: int | None) -> Snapshot[tuple[CategoryValue, ...]]:
+        """The available values: roots, each with its children."""
+        response = await self.request("GET", values_path(category))
+        return Snapshot(self.parse(response, CategoryValues).root, _journal_seq(response))
+
+    async def value(self, category: int | None, value: int) -> CategoryValue:
+        """One value, also when unavailable."""
+        return await self.get(f"{values_path(category)}/byID/{value}", CategoryValue)
+
+    async def value_by_external_id(self, category: int | None, external_id: str) -> CategoryValue | None:
+        """One value, also when unavailable; None when there is none."""
+        try:
+            path = f"{values_path(category)}/byExternalId/{quote(external_id, safe='')}"
+            return await self.get(path, CategoryValue)
+        except NotFound:
+            return None
+
+    async def unavailable(self, category: int | None, *, after: int = 0, limit: int = 1000) -> ValueList:
+        """A page of the unavailable values, by id."""
+        query = {"gtID": after, "limit": limit}
+        return await self.get(f"{values_path(category)}/unavailable", ValueList, query)
+
+    async def write_value(self, category: int | None, value: CategoryValueWrite) -> CategoryValue:
+        """Create or update one value."""
+        return await self.post(values_path(category), CategoryValue, value)
+
+    async def write_values(
+        self, category: int | None, values: Sequence[CategoryValueWrite], *, atomic: bool
+    ) -> BatchResults:
+        """Create or update many values, one commit."""
+        body = {"atomic": atomic, "values": [value.to_patch() for value in values]}
+        return await self.post(f"{values_path(category)}/batch", BatchResults, body)
+
+    async def journal(self, category: int | None, *, after: int, limit: int | None = None) -> JournalPage:
+        """The category's entries after a cursor."""
+        return await self.get(f"{values_path(category)}/remapped", JournalPage, {"seqGt": after, "limit": limit})
+
+    async def tenant_journal(self, *, after: int, limit: int | None = None) -> JournalPage:
+        """All entries of the tenant after a cursor, orgs included."""
+        return await self.get("/categories/remapped", JournalPage, {"seqGt": after, "limit": limit})
+
+    async def create_job(self, job: Mapping[str, object]) -> JobRead:
+        """Make a job."""
+        return await self.post("/jobs", JobRead, job)
+
+    async def job(self, job: int) -> JobRead:
+        """One job."""
+        return await self.get(f"/jobs/byID/{job}", JobRead)
+
+    async def patch_job(self, job: int, patch: Mapping[str, object]) -> JobRead:
+        """Change a job by JSON Merge Patch."""
+        return self.parse(await self.request("PATCH", f"/jobs/byID/{job}", body=patch), JobRead)
+
+    async def jobs(self, which: str = "/jobs", **filters: str | int | None) -> AsyncIterator[JobRead]:
+        """All jobs of a list (`/jobs`, `/jobs/open`, ...), by id, fetched page by page."""
+        after = 0
+        while True:
+            page = await self.get(which, JobsRead, {**filters, "gtID": after, "limit": 100})
+            for job in page.results:
+                yield job
+            if len(page.results) < 100:
+                return
+            after = page.results[-1].id
+
+    async def subscribe(self, subscription: SubscriptionCreate) -> Subscription:
+        """Ask for pings; the answer alone carries the secret."""
+        return await self.post("/subscriptions", Subscription, subscription)
+
+    async def subscription(self, subscription: int) -> Subscription:
+        """One subscription."""
+        return await self.get(f"/subscriptions/byID/{subscription}", Subscription)
+
+    async def subscriptions(self) -> SubscriptionList:
+        """The first thousand subscriptions."""
+        return await self.get("/subscriptions", SubscriptionList, {"limit": 1000})
+
+    async def unsubscribe(self, subscription: int) -> None:
+        """End a subscription."""
+        await self.request("DELETE", f"/subscriptions/byID/{subscription}")
+
+
+class UploaderClient(ServiceClient):
+    """The uploader. *category* None stands for the org tree."""
+
+    async def upload_values(
+        self, category: int | None, upload: CategoryValuesUpload, *, confirm_inactivations: bool = False
+    ) -> UploadStatus:
+        """Hand in a whole tree; the work runs on after the answer."""
+        query = {"confirm": "inactivations"} if confirm_inactivations else None
+        return await self.post(f"{values_path(category)}/uploads", UploadStatus, upload, query)
+
+    async def upload(self, category: int | None, upload: int) -> UploadStatus:
+        """How an upload stands."""
+        return await self.get(f"{values_path(category)}/uploads/byID/{upload}", UploadStatus)
+
+    async def plan(self, category: int | None, upload: int, *, after: int | None = None) -> UploadPlan:
+        """What an upload did, or would do."""
+        return await self.get(f"{values_path(category)}/uploads/byID/{upload}/plan", UploadPlan, {"after": after})
+
+
+def _encode(body: BaseModel | Mapping[str, object] | Sequence[object]) -> bytes:
+    if isinstance(body, BaseModel):
+        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    return orjson.dumps(body)
+
+
+def _query_text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _journal_seq(response: httpx.Response) -> int | None:
+    text = response.headers.get("journal-seq")
+    return int(text) if text is not None and text.isdigit() else None
+
+
+def _problem(response: httpx.Response, what: str) -> Problem:
+    try:
+        document = cast(Any, orjson.loads(response.content))
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        document = {"detail": f"{what} was answered {response.status_code}"}
+    return Problem.from_document(document, status=response.status_code)
