@@ -1,0 +1,5 @@
+"""The `catrelay` command. Source: docs/contract/command-line.md."""
+
+from catrelay.cli.service import Service
+
+__all__ = ["Service"]

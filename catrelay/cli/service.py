@@ -1,0 +1,26 @@
+"""What a service tells the command about itself, and the subcommands that every service has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+
+from catrelay.settings import ServiceSettings
+from catrelay.tokens import Registry
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service, as named in the entry point group `catrelay.services`.
+
+    name: its subcommand. port: its default one. app: import string of a function without arguments that reads the
+    settings from the environment and returns the ASGI app. extend: adds the service's own subcommands.
+    """
+
+    name: str
+    summary: str
+    port: int
+    settings: type[ServiceSettings]
+    open_registry: Callable[[str], Registry]
+    app: str
+    extend: Callable[[typer.Typer], None] | None = None
