@@ -32,6 +32,7 @@ from catrelay.models.pings import (
     SubscriptionUpdate,
     Topic,
 )
+from catrelay.models.replica import ReceivedPing, ReceivedPings, ReplicaStatus
 from catrelay.models.uploads import (
     CategoryValuesUpload,
     Change,
@@ -124,7 +125,10 @@ __all__ = [
     "PlanOperation",
     "PlanSummary",
     "PublishDates",
+    "ReceivedPing",
+    "ReceivedPings",
     "RelatedData",
+    "ReplicaStatus",
     "Rules",
     "RulesWrite",
     "Subscription",
