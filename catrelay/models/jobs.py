@@ -55,10 +55,10 @@ class JobWrite(_Job):
 
 
 class JobRead(_Job):
-    """A job, as answered."""
+    """A job, as answered. date_last_updated: always there from our ATS; the published schema does not promise it."""
 
     id: Id
-    date_last_updated: Moment
+    date_last_updated: Moment | None = None
 
 
 class JobsRead(Wire):
