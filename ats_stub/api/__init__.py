@@ -1,0 +1,3 @@
+"""The HTTP resources of the ATS."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The rules of the ATS. Pure: no clock, no IO, no randomness."""
+
+__all__: list[str] = []
