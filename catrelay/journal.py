@@ -33,9 +33,11 @@ class Fold:
     """What a run of journal entries amounts to. All places are reached at once: apply them as one assignment, never
     one after another (entries may swap two values).
 
-    places: by the value that objects are pinned to before the run; values that stay where they are do not occur.
+    places: by the value that objects are pinned to before the run; values whose objects nothing happened to do not
+    occur. A value can be its own place: its objects came back by further remaps, and get receipts for all of them.
     returns: by the seq of a remap from before the run that the run undoes: where the objects that hold its receipt,
-    and were not re-pinned since, end. They are exempt from *places*.
+    and were not re-pinned since, end. They are exempt from *places*. Objects that hold several of these receipts end
+    where the oldest of them says; it and the newer ones are void, and the place's own take their place.
     """
 
     places: Mapping[int, Place]
@@ -119,8 +121,8 @@ class _Folding:
         self._residents.setdefault(place.value, set()).add(group)
 
     def result(self) -> Fold:
-        """Groups that did not end where they began."""
+        """Groups that did not end as they began."""
         return Fold(
-            places={v: p for (kind, v), p in self._at.items() if kind == "value" and p.value != v},
+            places={v: p for (kind, v), p in self._at.items() if kind == "value" and p != Place(v)},
             returns={seq: p for (kind, seq), p in self._at.items() if kind == "receipt"},
         )
