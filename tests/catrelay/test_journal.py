@@ -118,7 +118,7 @@ def assigned(pinned: Pinned, folded: Fold) -> Pinned:
         if receipt in folded.returns:
             place = folded.returns[receipt]
             return Pinned(place.value, (*pinned.receipts[:kept], *place.remaps))
-    if pinned.value in folded.places:
+    if pinned.value is not None and pinned.value in folded.places:
         place = folded.places[pinned.value]
         return Pinned(place.value, (*pinned.receipts, *place.remaps))
     return pinned
