@@ -101,6 +101,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
         *,
         body: BaseModel | Mapping[str, object] | Sequence[object] | None = None,
         query: Mapping[str, str | int | bool | None] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """The answer to *method* on *path* (below /t/{tenant}), one of 2xx. body: a model sends what was given."""
         content = None if body is None else _encode(body)
@@ -111,7 +112,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
                 path,
                 content=content,
                 params=given or None,
-                headers={"content-type": "application/json"} if content is not None else None,
+                headers={**({} if content is None else {"content-type": "application/json"}), **(headers or {})},
             )
         except httpx.HTTPError as error:
             raise ServiceUnreachable(
@@ -206,9 +207,13 @@ class AtsClient(ServiceClient):
         query = {"gtID": after, "limit": limit}
         return await self.get(f"{values_path(category)}/unavailable", ValueList, query)
 
-    async def write_value(self, category: int | None, value: CategoryValueWrite) -> CategoryValue:
-        """Create or update one value."""
-        return await self.post(values_path(category), CategoryValue, value)
+    async def write_value(
+        self, category: int | None, value: CategoryValueWrite, *, if_journal_seq: int | None = None
+    ) -> CategoryValue:
+        """Create or update one value. if_journal_seq: PreconditionFailed when the category's journal moved past it."""
+        headers = None if if_journal_seq is None else {"if-journal-seq": str(if_journal_seq)}
+        response = await self.request("POST", values_path(category), body=value, headers=headers)
+        return self.parse(response, CategoryValue)
 
     async def write_values(
         self, category: int | None, values: Sequence[CategoryValueWrite], *, atomic: bool
