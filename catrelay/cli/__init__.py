@@ -1,5 +1,6 @@
 """The `catrelay` command. Source: docs/contract/command-line.md."""
 
+from catrelay.cli.command import main
 from catrelay.cli.service import Service
 
-__all__ = ["Service"]
+__all__ = ["Service", "main"]

@@ -1,0 +1,167 @@
+"""`catrelay SERVICE migrate|tenant|token|connect`: what is kept in a service's registry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, get_args
+
+import typer
+
+from catrelay.cli.failure import Failure
+from catrelay.cli.group import new_group
+from catrelay.cli.output import print_json, print_rows, say
+from catrelay.cli.service import Service
+from catrelay.tokens import Connection, Registry, Scope
+
+DatabaseOption = Annotated[
+    str,
+    typer.Option("--database", envvar="CATRELAY_DATABASE", help="sqlite:///path or postgresql://user:pass@host/db"),
+]
+TenantOption = Annotated[str, typer.Option("--tenant", envvar="CATRELAY_TENANT", help="Name of the tenant")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
+
+
+def add_registry_commands(app: typer.Typer, service: Service) -> None:
+    """Add the subcommands that work on the service's registry."""
+    _add_migrate(app, service)
+    _add_connect(app, service)
+    app.add_typer(_tenant_group(service), name="tenant")
+    app.add_typer(_token_group(service), name="token")
+
+
+@contextmanager
+def opened(service: Service, database: str) -> Iterator[Registry]:
+    """The registry in *database*, its schema checked. Raises SchemaMismatch or Failure."""
+    with unchecked(service, database) as registry:
+        registry.check_schema()
+        yield registry
+
+
+@contextmanager
+def unchecked(service: Service, database: str) -> Iterator[Registry]:
+    """The registry in *database*, whatever its schema. Raises Failure for what is no database URL."""
+    try:
+        registry = service.open_registry(database)
+    except ValueError as error:
+        raise Failure(f"--database: {error}") from error
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _example(service: Service, arguments: str) -> str:
+    return f"Example: catrelay {service.name} {arguments}"
+
+
+def _database_example(service: Service) -> str:
+    return f"--database sqlite:///{service.name}.db"
+
+
+def _add_migrate(app: typer.Typer, service: Service) -> None:
+    @app.command(epilog=_example(service, f"migrate {_database_example(service)}"))
+    def migrate(database: DatabaseOption) -> None:
+        """Bring the schema up to date; a new database gets all of it."""
+        with unchecked(service, database) as registry:
+            registry.migrate()
+        say("The schema is up to date.")
+
+
+def _add_connect(app: typer.Typer, service: Service) -> None:
+    example = _example(
+        service, f"connect {_database_example(service)} --tenant acme --ats http://127.0.0.1:8800 --token T"
+    )
+
+    @app.command(epilog=example)
+    def connect(
+        database: DatabaseOption,
+        tenant: TenantOption,
+        token: Annotated[str, typer.Option(envvar="CATRELAY_TOKEN", help="Token that the other service gave this one")],
+        ats: Annotated[str | None, typer.Option(envvar="CATRELAY_ATS", help="Root URL of the ATS")] = None,
+        app: Annotated[str | None, typer.Option(help="Name of another app than the ATS; goes with --url")] = None,
+        url: Annotated[str | None, typer.Option(help="Root URL of that app")] = None,
+    ) -> None:
+        """Keep how this service reaches a tenant's ATS, or another app."""
+        if (app is None) != (url is None) or (app is None) == (ats is None):
+            raise typer.BadParameter("give either --ats, or --app and --url")
+        connection = Connection(app or "ats", str(url or ats).rstrip("/"), token)
+        with opened(service, database) as registry:
+            registry.connect(tenant, connection)
+        say(f"{service.name} reaches {connection.name} of tenant {tenant} at {connection.url}.")
+
+
+def _tenant_group(service: Service) -> typer.Typer:
+    group = new_group("Make, list and remove tenants.")
+
+    @group.command(epilog=_example(service, f"tenant create {_database_example(service)} acme"))
+    def create(database: DatabaseOption, name: Annotated[str, typer.Argument(help="Name of the tenant")]) -> None:
+        """Make a tenant; a repeat changes nothing."""
+        with opened(service, database) as registry:
+            registry.add_tenant(name)
+        say(f"{service.name} has the tenant {name}.")
+
+    @group.command("list", epilog=_example(service, f"tenant list {_database_example(service)}"))
+    def list_(database: DatabaseOption, as_json: JsonOption = False) -> None:
+        """List the tenants."""
+        with opened(service, database) as registry:
+            names = registry.tenants()
+        if as_json:
+            print_json(names)
+        else:
+            for name in names:
+                typer.echo(name)
+
+    @group.command(epilog=_example(service, f"tenant remove {_database_example(service)} acme"))
+    def remove(database: DatabaseOption, name: Annotated[str, typer.Argument(help="Name of the tenant")]) -> None:
+        """Remove a tenant with all its data."""
+        with opened(service, database) as registry:
+            registry.remove_tenant(name)
+        say(f"The tenant {name} is removed from {service.name}.")
+
+    return group
+
+
+def _token_group(service: Service) -> typer.Typer:
+    group = new_group("Make, list and revoke bearer tokens.")
+    common = f"{_database_example(service)} --tenant acme"
+
+    @group.command(epilog=_example(service, f"token create {common} --app careersite --scope read"))
+    def create(
+        database: DatabaseOption,
+        tenant: TenantOption,
+        app: Annotated[str, typer.Option(envvar="CATRELAY_APP", help="The app that will hold the token")],
+        scope: Annotated[
+            Scope, typer.Option(envvar="CATRELAY_SCOPE", help=f"{', '.join(get_args(Scope))}: each includes the former")
+        ],
+        as_json: JsonOption = False,
+    ) -> None:
+        """Make a token and print it, this once."""
+        with opened(service, database) as registry:
+            token = registry.add_token(tenant, app, scope)
+        if as_json:
+            print_json({"tenant": tenant, "app": app, "scope": scope, "token": token})
+        else:
+            typer.echo(token)
+
+    @group.command("list", epilog=_example(service, f"token list {common}"))
+    def list_(database: DatabaseOption, tenant: TenantOption, as_json: JsonOption = False) -> None:
+        """List a tenant's tokens, without what is secret."""
+        with opened(service, database) as registry:
+            rows = [
+                {"id": token.id, "app": token.app, "scope": token.scope, "created": token.created.isoformat()}
+                for token in registry.tokens(tenant)
+            ]
+        print_rows(rows, ["id", "app", "scope", "created"], as_json=as_json)
+
+    @group.command(epilog=_example(service, f"token revoke {common} 3"))
+    def revoke(
+        database: DatabaseOption,
+        tenant: TenantOption,
+        token_id: Annotated[int, typer.Argument(metavar="ID", help="The token's id, as listed")],
+    ) -> None:
+        """Refuse a token from now on."""
+        with opened(service, database) as registry:
+            if not registry.revoke_token(tenant, token_id):
+                raise Failure(f"the tenant {tenant} has no token {token_id}")
+        say(f"Token {token_id} is refused from now on.")
+
+    return group

@@ -1,0 +1,57 @@
+"""The `catrelay` command: its tree of subcommands, and how failures end it."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import typer
+
+from catrelay.cli.failure import EXIT_FAILURE, explain
+from catrelay.cli.group import new_group
+from catrelay.cli.services import run_service_command, service_names
+from catrelay.cli.up import EXAMPLE as UP_EXAMPLE
+from catrelay.cli.up import up
+
+DEBUG_OPTION = "--debug"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 on success, 1 on failure with one line on stderr, 2 on wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG_OPTION in given
+    try:
+        build_command()([each for each in given if each != DEBUG_OPTION], prog_name="catrelay")
+    except Exception as error:  # noqa: BLE001 - the outermost handler: whatever was raised, the user gets one line
+        if debug:
+            traceback.print_exception(error)
+        sys.stderr.write(f"catrelay: {explain(error)}\n")
+        sys.exit(EXIT_FAILURE)
+
+
+def build_command() -> typer.Typer:
+    """The whole command. Nothing of a service is imported before its subcommand runs."""
+    app = new_group("Categories of an HR platform that every app follows.")
+    app.callback(epilog="Example: catrelay up --data ./suite")(_root)
+    app.command(epilog=UP_EXAMPLE)(up)
+    for name in service_names():
+        app.command(
+            name,
+            help=f"Run and administer the service {name}.",
+            rich_help_panel="Services",
+            add_help_option=False,
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        )(_delegate(name))
+    return app
+
+
+def _root(
+    debug: bool = typer.Option(False, DEBUG_OPTION, help="On failure also print the traceback; anywhere in the line."),
+) -> None:
+    """Categories of an HR platform that every app follows."""
+
+
+def _delegate(name: str) -> Callable[[typer.Context], None]:
+    def delegate(context: typer.Context) -> None:
+        run_service_command(name, context.args)
+
+    return delegate

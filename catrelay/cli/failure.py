@@ -1,0 +1,37 @@
+"""How a command fails: one clear line on stderr, and the exit status."""
+
+from pydantic import ValidationError
+
+from catrelay.problems import Problem
+from catrelay.tokens import SchemaMismatch, UnknownTenant
+
+EXIT_FAILURE = 1
+
+
+class Failure(Exception):
+    """The command cannot do what it was asked to; the message is what its user is told."""
+
+
+def explain(error: Exception) -> str:
+    """What the user is told about *error*, on one line."""
+    match error:
+        case Problem():
+            places = "".join(f"; {e.pointer or 'the body'} {e.detail}" for e in error.errors[1:])
+            return _first_line(error.detail + places)
+        case Failure() | UnknownTenant() | SchemaMismatch():
+            return _first_line(str(error))
+        case _:
+            return f"{type(error).__name__}: {_first_line(str(error))}"
+
+
+def explain_invalid(error: ValidationError) -> str:
+    """Which settings are missing or wrong, as options of the command line."""
+    found = [
+        f"--{str(part['loc'][0]).replace('_', '-')}: {part['msg'][:1].lower()}{part['msg'][1:]}"
+        for part in error.errors(include_url=False, include_input=False)
+    ]
+    return "; ".join(found)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0] or "no reason was given"

@@ -1,0 +1,149 @@
+"""The four services as one suite: who may call whom, where each keeps its data, and the file that says so."""
+
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from catrelay.cli.administer import unchecked
+from catrelay.cli.failure import Failure
+from catrelay.cli.output import say
+from catrelay.cli.service import Service
+from catrelay.models import Wire
+from catrelay.tokens import Connection, Scope, new_token
+
+SERVICES = ("ats", "uploader", "catman", "careersite")
+"""In the order of their ports."""
+
+ADMIN = "admin"
+"""The app that the admin tokens of the ready file belong to."""
+
+LOCK_WAIT_SECONDS = 12
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A token of *service*, held by *app*."""
+
+    service: str
+    app: str
+    scope: Scope
+
+
+GRANTS = (
+    *(Grant(service, ADMIN, "admin") for service in SERVICES),
+    Grant("ats", "uploader", "write"),
+    Grant("ats", "catman", "write"),
+    Grant("ats", "careersite", "read"),
+    Grant("careersite", "catman", "read"),
+)
+
+
+class Member(Wire):
+    """A running service. pid: absent while the service is held."""
+
+    url: str
+    token: str
+    pid: int | None = None
+    database: str
+
+
+class Suite(Wire):
+    """The ready file. Source: docs/contract/command-line.md, "The suite in one command"."""
+
+    tenant: str
+    pid: int
+    ats: Member
+    uploader: Member
+    catman: Member
+    careersite: Member
+
+    def member(self, name: str) -> Member:
+        """The service *name*."""
+        member: Member = getattr(self, name)
+        return member
+
+
+class Secrets(Wire):
+    """The suite's tokens, by tenant, service and app."""
+
+    tokens: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
+
+
+def read_suite(path: Path) -> Suite:
+    """The ready file at *path*. Raises Failure when there is none."""
+    try:
+        return Suite.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} does not tell of a running suite: {error}") from error
+
+
+def write_private(path: Path, data: Mapping[str, object]) -> None:
+    """Put JSON in the place of *path* at once, for its owner's eyes only."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # mkstemp makes it 0600
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(data, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(path)
+
+
+def tokens_of(folder: Path, tenant: str) -> dict[str, dict[str, str]]:
+    """The tenant's tokens by service and app, made on first use and kept in *folder*."""
+    path = folder / "secrets.json"
+    secrets = Secrets.model_validate_json(path.read_bytes()) if path.exists() else Secrets()
+    tokens = secrets.tokens.setdefault(tenant, {})
+    for grant in GRANTS:
+        tokens.setdefault(grant.service, {}).setdefault(grant.app, new_token())
+    write_private(path, secrets.to_document())
+    return tokens
+
+
+def set_up(service: Service, suite: Suite, tokens: Mapping[str, Mapping[str, str]]) -> None:
+    """Give *service* its schema, the tenant, the tokens it accepts and its connections; a repeat changes nothing."""
+    with unchecked(service, suite.member(service.name).database) as registry:
+        registry.migrate()
+        registry.add_tenant(suite.tenant)
+        for grant in GRANTS:
+            if grant.service == service.name:
+                registry.accept_token(suite.tenant, grant.app, grant.scope, tokens[grant.service][grant.app])
+            elif grant.app == service.name:
+                other = suite.member(grant.service)
+                registry.connect(suite.tenant, Connection(grant.service, other.url, tokens[grant.service][grant.app]))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Hold *folder* for one suite. Gives the lock's descriptor: services that inherit it hold the lock as well.
+
+    Waits for the services of a suite that was just killed. Raises Failure when the folder stays in use.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        told = False
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise Failure(f"another suite runs on {folder}")
+            if not told:
+                say(f"Waiting for the suite that runs on {folder} to end")
+                told = True
+            time.sleep(0.05)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
