@@ -115,7 +115,8 @@ class ValueStore:
             links.c.tenant, literal(seq), links.c.kind, links.c.object, literal(False) if target is None else kept
         ).where(links.c.tenant == self._tenant, links.c.value == value_id)
         written = self._connection.execute(
-            insert(receipts).from_select(["tenant", "seq", "kind", "object", "kept"], moving)
+            insert(receipts).from_select(["tenant", "seq", "kind", "object", "kept"], moving),
+            execution_options={"preserve_rowcount": True},
         )
         return written.rowcount
 

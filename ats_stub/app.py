@@ -1,0 +1,57 @@
+"""Wiring of the ATS."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+
+from ats_stub.api.categories import CategoriesApi
+from ats_stub.api.journal import JournalApi
+from ats_stub.settings import AtsSettings
+from ats_stub.store import Store, registry_of
+from catrelay.asgi import Guard, create_service
+from catrelay.asgi.discovery import discovery
+from catrelay.database import Database
+from catrelay.logs import configure_logs
+from catrelay.tokens import Access
+
+CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable", "remapped.tenant")
+
+
+def create_app(settings: AtsSettings) -> Starlette:
+    """The ATS as an ASGI app. Its lifespan refuses a schema that is not this version's."""
+    database = Database(settings.database)
+    registry = registry_of(database)
+    store = Store(database)
+    guard = Guard(registry)
+
+    def orgs_category(access: Access) -> int:
+        with store.read(access.tenant_id) as unit:
+            return unit.counters.orgs_category
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(registry.check_schema)
+        try:
+            yield
+        finally:
+            database.close()
+
+    return create_service(
+        [
+            discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
+            *JournalApi(store, guard).routes(),
+            *CategoriesApi(store, guard).routes(),
+        ],
+        settings=settings,
+        registry=registry,
+        lifespan=lifespan,
+    )
+
+
+def serve() -> Starlette:
+    """The app with the settings of the environment, for the server process."""
+    settings = AtsSettings()
+    configure_logs(settings.log_level)
+    return create_app(settings)
