@@ -1,10 +1,11 @@
 """What every service's ASGI app is made of."""
 
 from catrelay.asgi.auth import Guard, access_of
-from catrelay.asgi.body import parse_body, parse_query, path_id, read_body, read_model
+from catrelay.asgi.body import parse_query, path_id, read_body, read_model
 from catrelay.asgi.problems import exception_handlers
 from catrelay.asgi.resources import json_response, model_response, resource
 from catrelay.asgi.service import create_service
+from catrelay.parsing import parse_body
 
 __all__ = [
     "Guard",

@@ -6,10 +6,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from catrelay.models import MAX_ID
+from catrelay.parsing import parse_body, summary, what_is_wrong
 from catrelay.problems import (
     FieldError,
     InvalidRequest,
-    MalformedJson,
     NotFound,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -43,14 +43,6 @@ async def read_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def parse_body(body: bytes, model: type[Model]) -> Model:
-    """*body* as *model*. Raises InvalidRequest with a pointer to each member that is wrong."""
-    try:
-        return model.model_validate_json(body, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise _invalid_body(error) from error
-
-
 def parse_query(request: Request, model: type[Model]) -> Model:
     """The query string as *model*, a model that is not strict. Raises InvalidRequest naming each wrong parameter."""
     given: dict[str, str] = {}
@@ -64,10 +56,8 @@ def parse_query(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(given, strict=False, by_alias=True, by_name=False)
     except ValidationError as error:
-        errors = [
-            FieldError(".".join(str(part) for part in e["loc"]), _message(e["type"], e["msg"])) for e in error.errors()
-        ]
-        raise InvalidRequest(_summary("The query", errors), errors=errors) from error
+        errors = [FieldError(".".join(str(part) for part in e["loc"]), what_is_wrong(e)) for e in error.errors()]
+        raise InvalidRequest(summary("The query", errors), errors=errors) from error
 
 
 def path_id(request: Request, name: str) -> int:
@@ -76,27 +66,3 @@ def path_id(request: Request, name: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID)) and 1 <= int(text) <= MAX_ID:
         return int(text)
     raise NotFound(f"{text[:40]!r} is no id")
-
-
-def _invalid_body(error: ValidationError) -> InvalidRequest:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        return MalformedJson(found[0]["msg"])
-    errors = [FieldError(_pointer(e["loc"]), _message(e["type"], e["msg"])) for e in found]
-    return InvalidRequest(_summary("The body", errors), errors=errors)
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-
-
-def _message(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "is not a member that this resource takes"
-    return message.removeprefix("Value error, ")
-
-
-def _summary(what: str, errors: list[FieldError]) -> str:
-    first = errors[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{what} is wrong at {first.pointer or 'its root'}: {first.detail}{more}"

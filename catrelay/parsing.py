@@ -1,0 +1,44 @@
+"""JSON that others sent, parsed into models before it is used. What is wrong is said by pointer."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from catrelay.problems import FieldError, InvalidRequest, MalformedJson
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_body(body: bytes, model: type[Model]) -> Model:
+    """*body* as *model*. Raises InvalidRequest with a pointer to each member that is wrong."""
+    try:
+        return model.model_validate_json(body, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def what_is_wrong(error: ErrorDetails) -> str:
+    """One error of a ValidationError in our words."""
+    if error["type"] == "extra_forbidden":
+        return "is not a member that this resource takes"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def summary(what: str, errors: list[FieldError]) -> str:
+    """The sentence that names the first of *errors* and counts the others."""
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{what} is wrong at {first.pointer or 'its root'}: {first.detail}{more}"
+
+
+def _invalid(error: ValidationError) -> InvalidRequest:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return MalformedJson(found[0]["msg"])
+    errors = [FieldError(_pointer(e["loc"]), what_is_wrong(e)) for e in found]
+    return InvalidRequest(summary("The body", errors), errors=errors)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
