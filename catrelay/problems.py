@@ -142,7 +142,7 @@ class ExternalIdMismatch(ValueRuleBroken):
 
 
 class ExternalIdTaken(ValueRuleBroken):
-    type, title = "external-id-taken", "Another value has this externalId"
+    type, title = "external-id-taken", "Another object has this externalId"
 
 
 class ExternalIdImmutable(ValueRuleBroken):
