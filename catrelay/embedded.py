@@ -62,18 +62,21 @@ class EmbeddedDatabase:
                 raise
 
     def migrate(self, *migrations: Migrations) -> None:
-        """Apply what is pending of each set."""
-        with self._borrow() as db:
+        """Apply what is pending of each set, all or nothing; processes that do it at once wait for each other."""
+        with self.write() as db:
             for each in migrations:
                 each.apply(db)
 
     def check_schema(self, *migrations: Migrations) -> None:
-        """Raise SchemaMismatch unless each set is applied whole."""
-        with self._borrow() as db:
+        """Raise SchemaMismatch unless each set is applied whole, and nothing of a newer version with it."""
+        with self.read() as db:
             for each in migrations:
                 pending = [migration.name for migration in each.pending(db)]
                 if pending:
                     raise SchemaMismatch(f"the database lacks {', '.join(pending)}: run `migrate`")
+                unknown = {migration.name for migration in each.applied(db)} - _names(each)
+                if unknown:
+                    raise SchemaMismatch(f"a newer version made {', '.join(sorted(unknown))}: use that version")
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -183,6 +186,12 @@ class EmbeddedRegistry:
                 [_tenant(db, tenant)],
             )
             return [Connection(*row) for row in rows]
+
+
+def _names(migrations: Migrations) -> set[str]:
+    # Asked of an empty database, as the set itself has no list of them.
+    with sqlite_utils.Database(memory=True) as empty:
+        return {migration.name for migration in migrations.pending(empty)}
 
 
 def _tenant(db: sqlite_utils.Database, tenant: str) -> int:
