@@ -23,8 +23,8 @@ from catrelay.asgi import (
     read_model,
     resource,
 )
-from catrelay.models import MAX_ID, Categories, CategoryValueWrite, CategoryWrite, ValueList, ValuesBatch
-from catrelay.problems import LimitExceeded, NotFound
+from catrelay.models import MAX_ID, Categories, CategoryValueUpload, CategoryWrite, ValueList, ValuesBatch
+from catrelay.problems import InvalidRequest, LimitExceeded, NotFound
 
 MAX_PAGE = 1_000
 
@@ -141,10 +141,17 @@ class CategoriesApi:
             return model_response(ValueList(results=tuple(value.as_answered() for value in values), next=more))
 
     async def write_value(self, request: Request) -> Response:
-        write = await read_model(request, CategoryValueWrite)
+        # A node with children is understood, so that the answer can say that it is not taken here.
+        write = await read_model(request, CategoryValueUpload)
         category = await run_in_threadpool(self._category, request)
         value, created = await run_in_threadpool(
-            operations.write_value, self._store, access_of(request), category, write, now=_now()
+            operations.write_value,
+            self._store,
+            access_of(request),
+            category,
+            write,
+            now=_now(),
+            if_journal_seq=_if_journal_seq(request),
         )
         return model_response(value.as_answered(), status=201 if created else 200)
 
@@ -159,6 +166,7 @@ class CategoriesApi:
             batch.values,
             atomic=batch.atomic,
             now=_now(),
+            if_journal_seq=_if_journal_seq(request),
         )
         return model_response(results)
 
@@ -180,6 +188,15 @@ def category_in(request: Request, unit: Unit) -> int:
 
 def _journal_seq(unit: Unit) -> dict[str, str]:
     return {"journal-seq": str(unit.counters.seq)}
+
+
+def _if_journal_seq(request: Request) -> int | None:
+    text = request.headers.get("if-journal-seq")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < len(str(MAX_ID))):
+        raise InvalidRequest("The header If-Journal-Seq is a journal entry's seq")
+    return int(text)
 
 
 def _now() -> datetime:

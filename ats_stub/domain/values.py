@@ -132,7 +132,7 @@ def _refuse_nulls(write: CategoryValueWrite) -> None:
             raise NullNotAllowed(f"{member} cannot be null", errors=[FieldError(f"/{member}", "cannot be null")])
     if write.name is not None and not write.name.strip():
         raise NameRequired("A value's name cannot be blank", errors=[FieldError("/name", "is blank")])
-    if getattr(write, "values", None) is not None:
+    if "values" in write.model_fields_set:
         raise NestedValues(
             "Send each child as a node of its own", errors=[FieldError("/values", "is not accepted here")]
         )

@@ -16,6 +16,7 @@ from catrelay.problems import (
     FieldError,
     LimitExceeded,
     NotFound,
+    PreconditionFailed,
     Problem,
 )
 from catrelay.tokens import Access
@@ -63,11 +64,22 @@ def delete_category(store: Store, access: Access, category_id: int, *, force: bo
 
 
 def write_value(
-    store: Store, access: Access, category_id: int, write: CategoryValueWrite, *, now: datetime
+    store: Store,
+    access: Access,
+    category_id: int,
+    write: CategoryValueWrite,
+    *,
+    now: datetime,
+    if_journal_seq: int | None = None,
 ) -> tuple[Value, bool]:
-    """Create or update one value. Returns its new state, and whether it was created."""
+    """Create or update one value. Returns its new state, and whether it was created.
+
+    if_journal_seq: PreconditionFailed when the category's journal has moved past this entry.
+    """
     with store.write(access.tenant_id, app=access.app, now=now) as unit:
-        return _write(unit, category_of(unit, category_id), write)
+        category = category_of(unit, category_id)
+        _check_journal(unit, category, if_journal_seq)
+        return _write(unit, category, write)
 
 
 def write_values(
@@ -78,15 +90,18 @@ def write_values(
     *,
     atomic: bool,
     now: datetime,
+    if_journal_seq: int | None = None,
 ) -> BatchResults:
     """Create or update many values in order, one commit.
 
     atomic: the first problem is raised, with the member *index*, and nothing changes.
+    if_journal_seq: PreconditionFailed when the category's journal has moved past this entry.
     """
     if len(writes) > MAX_BATCH_VALUES:
         raise LimitExceeded(f"A batch has at most {MAX_BATCH_VALUES} values, this one has {len(writes)}")
     with store.write(access.tenant_id, app=access.app, now=now) as unit:
         category = category_of(unit, category_id)
+        _check_journal(unit, category, if_journal_seq)
         results: list[BatchResult] = []
         for index, write in enumerate(writes):
             try:
@@ -106,6 +121,11 @@ def category_of(unit: Unit, category_id: int) -> Category:
     if category is None:
         raise NotFound(f"There is no category {category_id}")
     return category
+
+
+def _check_journal(unit: Unit, category: Category, seq: int | None) -> None:
+    if seq is not None and unit.journal.last_of(category.id) > seq:
+        raise PreconditionFailed(f"The journal of category {category.id} has moved past entry {seq}")
 
 
 def _of_node(problem: Problem, index: int) -> Problem:

@@ -63,6 +63,11 @@ class JournalStore:
             epoch=self._counters.epoch,
         )
 
+    def last_of(self, category: int) -> int:
+        """The seq of the category's newest entry, 0 when it has none."""
+        statement = select(func.max(table.c.seq)).where(table.c.tenant == self._tenant, table.c.category == category)
+        return self._connection.scalar(statement) or 0
+
     def _first_seq(self) -> int:
         first = self._connection.scalar(select(func.min(table.c.seq)).where(table.c.tenant == self._tenant))
         return self._counters.seq + 1 if first is None else first

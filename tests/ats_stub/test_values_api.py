@@ -37,8 +37,8 @@ def test_names_of_any_script_come_back_exactly_as_sent(ats: Running, category: i
 
 
 def test_siblings_with_a_sequence_come_first_then_names_case_folded_then_ids(ats: Running, category: int) -> None:
-    for name, members in [("b", {}), ("A", {}), ("a", {}), ("z", {"sequence": 2}), ("y", {"sequence": 1.5})]:
-        add(ats, category, name, **members)
+    for name, sequence in [("b", None), ("A", None), ("a", None), ("z", 2), ("y", 1.5)]:
+        add(ats, category, name, sequence=sequence)
 
     assert [node["name"] for node in ats.get(f"/categories/byID/{category}/values")] == ["y", "z", "A", "a", "b"]
 
@@ -184,7 +184,7 @@ def test_bad_values_are_refused_by_name_and_change_nothing(ats: Running, categor
         ({"name": "  "}, 400, "name-required"),
         ({}, 400, "name-required"),
         ({"id": 999, "name": "X"}, 404, "not-found"),
-        ({"name": "New", "values": [{"name": "Sub"}]}, 400, "invalid-request"),
+        ({"name": "New", "values": [{"name": "Sub"}]}, 400, "nested-values"),
         ({"name": "New", "colour": "red"}, 400, "invalid-request"),
         ({"name": 7}, 400, "invalid-request"),
         ({"name": "a\x00b"}, 400, "invalid-request"),
@@ -277,3 +277,18 @@ def test_a_category_is_renamed_and_deleted_with_an_entry_per_value(ats: Running,
         (second, "inactivate"),
     ]
     assert ats.refused("GET", f"/categories/byID/{category}/values/byID/{first}") == (404, "not-found")
+
+
+def test_a_write_decided_on_an_older_journal_is_refused(ats: Running, category: int, location: int) -> None:
+    values = f"/categories/byID/{category}/values"
+    a, b = add(ats, category, "A"), add(ats, category, "B")
+    elsewhere = add(ats, location, "C")
+    ats.post(f"/categories/byID/{location}/values", {"id": elsewhere, "available": False})
+    ats.post(values, {"id": a, "available": False})
+
+    stale = ats.call("POST", values, {"id": b, "name": "X"}, headers={"if-journal-seq": "1"})
+    wrong = ats.call("POST", values, {"id": b, "name": "X"}, headers={"if-journal-seq": "-1"})
+    fresh = ats.call("POST", values, {"id": b, "name": "Y"}, headers={"if-journal-seq": "2"})
+
+    assert (stale.status_code, wrong.status_code, fresh.status_code) == (412, 400, 200)
+    assert ats.get(f"{values}/byID/{b}")["name"] == "Y"

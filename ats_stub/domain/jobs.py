@@ -1,0 +1,142 @@
+"""What a write to a job means, and which lists a job is in. Source: docs/contract/, "Jobs, users, candidates"."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic_core import to_json
+
+from ats_stub.domain.references import (
+    Catalogue,
+    References,
+    as_answered,
+    check_mandatory,
+    check_named_categories,
+    check_references,
+    collapsed,
+    references_of,
+)
+from catrelay.models import JobRead, JobWrite
+from catrelay.parsing import parse_body
+from catrelay.problems import ExternalIdImmutable, FieldError
+
+JobList = Literal["jobs", "jobs/open", "jobs/open/externally", "jobs/template"]
+PingedList = Literal["jobs/open", "jobs/open/externally"]
+PingOperation = Literal["insert", "update", "delete"]
+PINGED_LISTS: tuple[PingedList, ...] = ("jobs/open", "jobs/open/externally")
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's whole state. Its references are in order and each there once."""
+
+    id: int
+    state: JobWrite
+    date_last_updated: datetime
+
+    def as_answered(self) -> JobRead:
+        """The job as answered."""
+        return JobRead(id=self.id, date_last_updated=self.date_last_updated, **dict(self.state))
+
+    def references(self, orgs_category: int) -> References:
+        """The values that the job references, by category; its org is one of them."""
+        return collapsed(references_of(self.state.categories, self.state.org, orgs_category))
+
+
+def patched(present: Job | None, patch: Document, catalogue: Catalogue) -> JobWrite:
+    """The state of *present* (None: of a job to be made) with the JSON Merge Patch *patch* applied.
+
+    Raises InvalidRequest, ExternalIdImmutable, ReferenceBroken or LimitExceeded.
+    """
+    before = {} if present is None else present.state.to_document()
+    _check_external_id(before, patch)
+    state = parse_body(to_json(merged(before, patch), inf_nan_mode="constants"), JobWrite)
+    check_named_categories(state.categories, catalogue)
+    wanted = list(references_of(state.categories, state.org, catalogue.orgs_category))
+    check_references(wanted, {} if present is None else present.references(catalogue.orgs_category), catalogue)
+    references = collapsed(wanted)
+    normal = state.model_copy(update={"categories": _categories(references, catalogue.orgs_category)})
+    changes_something = present is None or normal != present.state
+    if changes_something and not normal.template_flag:
+        check_mandatory(references, catalogue)
+    return normal
+
+
+def merged(target: object, patch: object) -> object:
+    """*target* with the JSON Merge Patch *patch* applied. Source: RFC 7396, section 2."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, member in patch.items():
+        if member is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), member)
+    return result
+
+
+def is_in(which: JobList, job: JobWrite, now: datetime) -> bool:
+    """Whether the job is in the list. Templates are in none but their own."""
+    match which:
+        case "jobs/template":
+            return job.template_flag is True
+        case "jobs":
+            return not job.template_flag
+        case "jobs/open":
+            return not job.template_flag and job.status == "active" and not _passed(job, now)
+        case "jobs/open/externally":
+            return (
+                is_in("jobs/open", job, now)
+                and job.availability is not None
+                and job.availability.available_externally is True
+                and not _passed_externally(job, now)
+            )
+
+
+def pings(before: JobWrite | None, after: JobWrite, now: datetime) -> dict[str, PingOperation]:
+    """What a write means in each list that the job is or was in *now*. A date that merely passed is no change."""
+    operations: dict[str, PingOperation] = {}
+    for which in PINGED_LISTS:
+        was = before is not None and is_in(which, before, now)
+        if is_in(which, after, now):
+            operations[which] = "update" if was else "insert"
+        elif was:
+            operations[which] = "delete"
+    return operations
+
+
+def searchable(text: str) -> str:
+    """Equal for texts that differ only in case or in how Unicode composes them."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def words(job: JobWrite) -> str:
+    """What keywords are looked for in."""
+    texts = (job.title, job.code, job.short_summary, job.description)
+    return searchable("\n".join(text for text in texts if text is not None))
+
+
+def _check_external_id(before: Document, patch: Document) -> None:
+    present = before.get("externalId")
+    if present is None or "externalId" not in patch or patch["externalId"] == present:
+        return
+    detail = "cannot be null" if patch["externalId"] is None else f"is {present!r} and cannot be changed"
+    raise ExternalIdImmutable(f"The job keeps its externalId {present!r}", errors=[FieldError("/externalId", detail)])
+
+
+def _categories(references: dict[int, set[int]], orgs_category: int) -> Any:
+    return as_answered({category: values for category, values in references.items() if category != orgs_category})
+
+
+def _passed(job: JobWrite, now: datetime) -> bool:
+    dates = job.availability.application_close_dates if job.availability is not None else None
+    return dates is not None and dates.close_date <= now
+
+
+def _passed_externally(job: JobWrite, now: datetime) -> bool:
+    dates = job.availability.application_close_dates if job.availability is not None else None
+    return dates is not None and (dates.external_close_date or dates.close_date) <= now

@@ -1,0 +1,133 @@
+"""Which values an object may reference. Source: docs/contract/, "Jobs, users, candidates"."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ats_stub.domain.values import Surroundings
+from catrelay.models import CategoriesActual, Category, CategoryActual, Rules
+from catrelay.problems import (
+    CategoryRuleBroken,
+    FieldError,
+    LimitExceeded,
+    UnavailableValue,
+    UnknownCategory,
+    UnknownValue,
+)
+
+MAX_REFERENCES = 1_000
+"""Values that one object references, duplicates counted."""
+
+References = Mapping[int, Collection[int]]
+"""Values by category, the org tree's category included."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value that a body names, at *pointer*."""
+
+    category: int
+    value: int
+    pointer: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the rules ask of the tenant's categories. categories: all of them, the org tree's included."""
+
+    categories: Mapping[int, Category]
+    orgs_category: int
+    values: Surroundings
+
+
+def references_of(categories: CategoriesActual | None, org: int | None, orgs_category: int) -> Iterator[Reference]:
+    """What an object's *categories* and *org* reference, duplicates included."""
+    if org is not None:
+        yield Reference(orgs_category, org, "/org")
+    for index, entry in enumerate(categories.root if categories is not None else ()):
+        for place, value in enumerate(entry.values):
+            yield Reference(entry.category, value, f"/categories/{index}/values/{place}")
+
+
+def collapsed(references: Iterable[Reference]) -> dict[int, set[int]]:
+    """Values by category, each once."""
+    values: dict[int, set[int]] = {}
+    for reference in references:
+        values.setdefault(reference.category, set()).add(reference.value)
+    return values
+
+
+def as_answered(references: References) -> CategoriesActual | None:
+    """The references by category and id, ascending; None when there are none."""
+    entries = tuple(
+        CategoryActual(category=category, values=tuple(sorted(values)))
+        for category, values in sorted(references.items())
+        if values
+    )
+    return CategoriesActual(entries) if entries else None
+
+
+def check_named_categories(categories: CategoriesActual | None, catalogue: Catalogue) -> None:
+    """Raise UnknownCategory unless each category that a body names exists and is none but the org tree's."""
+    for index, entry in enumerate(categories.root if categories is not None else ()):
+        if entry.category == catalogue.orgs_category:
+            raise UnknownCategory(
+                f"Category {entry.category} is the org tree: set org instead",
+                errors=[FieldError(f"/categories/{index}/category", "is the org tree's")],
+            )
+        if entry.category not in catalogue.categories:
+            raise UnknownCategory(
+                f"There is no category {entry.category}",
+                errors=[FieldError(f"/categories/{index}/category", "does not exist")],
+            )
+
+
+def check_references(wanted: list[Reference], present: References, catalogue: Catalogue) -> None:
+    """Raise a ReferenceBroken or LimitExceeded unless an object may reference *wanted* (of known categories).
+
+    present: what the object references already; that it may keep, even if a rule or the tree changed meanwhile.
+    """
+    if len(wanted) > MAX_REFERENCES:
+        raise LimitExceeded(f"An object references at most {MAX_REFERENCES} values, this one {len(wanted)}")
+    for reference in wanted:
+        if reference.value not in present.get(reference.category, ()):
+            _check_new(reference, catalogue)
+    for category, values in collapsed(wanted).items():
+        rules = catalogue.categories[category].job_rules
+        if not rules.can_multi_select and len(values) > 1 and values != set(present.get(category, ())):
+            second = [r.pointer for r in wanted if r.category == category][1]
+            raise _broken(catalogue.categories[category], rules, "canMultiSelect", "takes one value only", second)
+
+
+def check_mandatory(given: References, catalogue: Catalogue) -> None:
+    """Raise CategoryRuleBroken unless each category that is mandatory has a value."""
+    for category in catalogue.categories.values():
+        if category.job_rules.mandatory and not given.get(category.id):
+            member = "/org" if category.id == catalogue.orgs_category else "/categories"
+            raise _broken(category, category.job_rules, "mandatory", "needs a value", member)
+
+
+def _check_new(reference: Reference, catalogue: Catalogue) -> None:
+    value = catalogue.values.value(reference.value)
+    if value is None or value.category != reference.category:
+        raise UnknownValue(
+            f"Category {reference.category} has no value {reference.value}",
+            errors=[FieldError(reference.pointer, "does not exist")],
+        )
+    if not value.available:
+        raise UnavailableValue(
+            f"Value {value.id} is not available", errors=[FieldError(reference.pointer, "is not available")]
+        )
+    category = catalogue.categories[reference.category]
+    if category.job_rules.leaf_selection_only and catalogue.values.children(value.id):
+        complaint = f"takes leaves only, and value {value.id} has children"
+        raise _broken(category, category.job_rules, "leafSelectionOnly", complaint, reference.pointer)
+
+
+def _broken(category: Category, rules: Rules, rule: str, complaint: str, pointer: str) -> CategoryRuleBroken:
+    detail = f"Category {category.id} {complaint} ({rule})"
+    return CategoryRuleBroken(
+        f"{detail}: {rules.message}" if rules.message else detail,
+        errors=[FieldError(pointer, f"category {category.id} {complaint}")],
+        category=category.id,
+        rule=rule,
+    )
