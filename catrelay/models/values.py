@@ -142,10 +142,10 @@ class RelatedData(Wire):
 
 
 class ValuesBatch(Wire):
-    """Many nodes in order, one commit. atomic: all or none."""
+    """Many nodes in order, one commit. atomic: all or none. A node with children is understood, and refused."""
 
     atomic: bool = False
-    values: tuple[CategoryValueWrite, ...]
+    values: tuple[CategoryValueUpload, ...]
 
 
 class BatchResult(Wire):
