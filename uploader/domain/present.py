@@ -1,0 +1,54 @@
+"""What is there: the tree that the ATS answers, and unavailable nodes that were looked up."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from catrelay.models import CategoryValue
+
+
+@dataclass(frozen=True)
+class Present:
+    """nodes: by id, each with its parent and without its children; the available ones whole, parents first."""
+
+    nodes: Mapping[int, CategoryValue]
+
+    @classmethod
+    def of(cls, tree: Sequence[CategoryValue], unavailable: Iterable[CategoryValue] = ()) -> "Present":
+        """From a tree answer (nested), where the nesting says who stands under whom, and nodes beside it."""
+        nodes: dict[int, CategoryValue] = {}
+        stack: list[tuple[CategoryValue, int | None]] = [(root, None) for root in reversed(tree)]
+        while stack:
+            value, parent = stack.pop()
+            nodes[value.id] = value.model_copy(update={"parent": parent, "values": None, "available": True})
+            stack += [(child, value.id) for child in reversed(value.values or ())]
+        for value in unavailable:
+            nodes.setdefault(value.id, value)
+        return cls(nodes)
+
+    @cached_property
+    def available(self) -> Mapping[int, CategoryValue]:
+        """The available nodes."""
+        return {id_: node for id_, node in self.nodes.items() if node.available}
+
+    @cached_property
+    def by_external_id(self) -> Mapping[str, CategoryValue]:
+        """The nodes that have an externalId."""
+        return {node.external_id: node for node in self.nodes.values() if node.external_id is not None}
+
+    @cached_property
+    def children(self) -> Mapping[int | None, Sequence[CategoryValue]]:
+        """Available children by parent; None: the roots."""
+        found: dict[int | None, list[CategoryValue]] = defaultdict(list)
+        for node in self.available.values():
+            found[node.parent].append(node)
+        return found
+
+    @cached_property
+    def depths(self) -> Mapping[int, int]:
+        """How many available nodes stand above each available node."""
+        depths: dict[int, int] = {}
+        for id_, node in self.available.items():
+            depths[id_] = 0 if node.parent is None else depths[node.parent] + 1
+        return depths
