@@ -117,7 +117,7 @@ def decide(category: Category, write: CategoryValueWrite, around: Surroundings, 
     _check_external_id(category, write, before, around)
     after = _check_availability(_merged(before_or_new, write), before, write, around)
     if after.parent is not None and (before is None or after.parent != before.parent):
-        _check_parent(category, after, around)
+        _check_parent(category, after, around, is_new=before is None)
     if "location" in given and after.location is not None:
         _check_location(category, after, around)
     effect = _effect(before, after)
@@ -219,7 +219,7 @@ def _effect(before: Value | None, after: Value) -> Effect | None:
     return "inactivate" if after.remapped_to is None else "remap"
 
 
-def _check_parent(category: Category, after: Value, around: Surroundings) -> None:
+def _check_parent(category: Category, after: Value, around: Surroundings, *, is_new: bool) -> None:
     assert after.parent is not None
 
     def wrong(detail: str) -> list[FieldError]:
@@ -239,7 +239,8 @@ def _check_parent(category: Category, after: Value, around: Surroundings) -> Non
         if ancestor.id == after.id:
             raise Loop(f"Value {after.id} cannot stand below itself", errors=wrong("is the value or stands below it"))
         level += 1
-    if level + _height(after.id, around) - 1 > MAX_TREE_DEPTH:
+    height = 1 if is_new else _height(after.id, around)
+    if level + height - 1 > MAX_TREE_DEPTH:
         raise LimitExceeded(f"A tree has at most {MAX_TREE_DEPTH} levels", errors=wrong("stands too deep"))
 
 

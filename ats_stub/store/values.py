@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, literal, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, insert, literal, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
@@ -13,6 +13,15 @@ links = schema.links
 receipts = schema.receipts
 
 _MAX_EXACT = 2**53
+
+# Built once: the rules of a batch run them per node.
+_BY_ID = select(table).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
+_BY_EXTERNAL_ID = select(table).where(
+    table.c.tenant == bindparam("tenant"),
+    table.c.category == bindparam("category"),
+    table.c.external_id == bindparam("external_id"),
+)
+_CHILDREN = select(table.c.id).where(table.c.tenant == bindparam("tenant"), table.c.parent == bindparam("parent"))
 
 
 class ValueStore:
@@ -26,24 +35,19 @@ class ValueStore:
     def value(self, value_id: int) -> Value | None:
         """One value of any category, available or not."""
         if value_id not in self._known:
-            statement = select(table).where(table.c.tenant == self._tenant, table.c.id == value_id)
-            row = self._connection.execute(statement).one_or_none()
+            row = self._connection.execute(_BY_ID, {"tenant": self._tenant, "id": value_id}).one_or_none()
             self._known[value_id] = None if row is None else _value(row)
         return self._known[value_id]
 
     def by_external_id(self, category: int, external_id: str) -> Value | None:
         """The value of the category with this externalId, available or not."""
-        row = self._connection.execute(
-            select(table).where(
-                table.c.tenant == self._tenant, table.c.category == category, table.c.external_id == external_id
-            )
-        ).one_or_none()
+        given = {"tenant": self._tenant, "category": category, "external_id": external_id}
+        row = self._connection.execute(_BY_EXTERNAL_ID, given).one_or_none()
         return None if row is None else _value(row)
 
     def children(self, value_id: int) -> Sequence[int]:
         """The ids of the value's children."""
-        statement = select(table.c.id).where(table.c.tenant == self._tenant, table.c.parent == value_id)
-        return list(self._connection.scalars(statement))
+        return list(self._connection.scalars(_CHILDREN, {"tenant": self._tenant, "parent": value_id}))
 
     def available(self, category: int) -> list[Value]:
         """All available values of the category, in no order."""
