@@ -2,8 +2,10 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from catrelay.models.values import CategoriesActual, Country
-from catrelay.models.wire import Id, Key, Moment, Text, Wire
+from catrelay.models.wire import MAX_ID, Id, Key, Moment, Text, Wire
 
 JobStatus = Literal["active", "complete"]
 
@@ -46,7 +48,7 @@ class _Job(Wire):
     description: Text | None = None
     company: Text | None = None
     country: Country | None = None
-    workflow: int | None = None
+    workflow: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
     categories: CategoriesActual | None = None
 
 

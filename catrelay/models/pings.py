@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from catrelay.models.wire import Id, Moment, Text, Wire
+from catrelay.models.wire import MAX_ID, Id, Moment, Text, Wire
 
 Topic = Literal["categories", "orgs", "jobs/open", "jobs/open/externally", "users", "candidates"]
 TOPICS: tuple[Topic, ...] = ("categories", "orgs", "jobs/open", "jobs/open/externally", "users", "candidates")
@@ -80,4 +80,4 @@ class SubscriptionList(Wire):
 class Applied(Wire):
     """Body of `PUT /subscriptions/byID/{id}/applied`."""
 
-    seq: int = Field(ge=0)
+    seq: int = Field(ge=0, le=MAX_ID)

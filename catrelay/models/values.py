@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, RootModel
 
-from catrelay.models.wire import Id, Key, Text, Wire
+from catrelay.models.wire import Id, Key, Number, Text, Wire
 
 # The codes the documented API accepts: ISO 3166-1 alpha-2 with the exceptional reservations AC and TA and the
 # withdrawn AN, without what was assigned after 2009.
@@ -32,8 +32,8 @@ Country = Annotated[str, BeforeValidator(_known_country), Field(json_schema_extr
 class Location(Wire):
     """Geographic coordinates in degrees. A stored location has both *lat* and *lng*; a patch may have one."""
 
-    lat: int | float | None = None
-    lng: int | float | None = None
+    lat: Number | None = None
+    lng: Number | None = None
     country: Country | None = None
 
 
@@ -46,7 +46,7 @@ class CategoryValueWrite(Wire):
     code: Text | None = None
     # The data-migration document also spells it externalID.
     external_id: Key | None = Field(default=None, validation_alias=AliasChoices("externalId", "externalID"))
-    sequence: int | float | None = None
+    sequence: Number | None = None
     parent: Id | None = None
     remapped_to: Id | None = None
     location: Location | None = None
@@ -66,7 +66,7 @@ class CategoryValue(Wire):
     name: Text
     code: Text | None = None
     external_id: Key | None = Field(default=None, validation_alias=AliasChoices("externalId", "externalID"))
-    sequence: int | float | None = None
+    sequence: Number | None = None
     parent: Id | None = None
     remapped_to: Id | None = None
     location: Location | None = None

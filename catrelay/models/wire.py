@@ -3,12 +3,24 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import NullableSchema
 
 MAX_ID = 2**63 - 1
+MAX_EXACT_INTEGER = 2**53
+"""Up to here, databases and other languages keep a JSON number as it was."""
 MAX_KEY_CHARACTERS = 500
 """Bound of members that databases index: PostgreSQL refuses index rows of more than 2 704 bytes."""
 
@@ -53,7 +65,19 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from error
 
 
+def _exact_number(number: object, validate: ValidatorFunctionWrapHandler) -> int | float:
+    try:
+        valid: int | float = validate(number)
+    except ValidationError:
+        # A union's own errors point at its members (/sequence/int), which no body has.
+        raise PydanticCustomError("number_type", "Input should be a finite number") from None
+    if isinstance(valid, int) and abs(valid) > MAX_EXACT_INTEGER:
+        raise PydanticCustomError("number_size", "Input should be an integer of at most 53 bits, or a fraction")
+    return valid
+
+
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Number = Annotated[int | float, WrapValidator(_exact_number)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), AfterValidator(_without_nul)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
