@@ -13,6 +13,8 @@ from catrelay.asgi.resources import json_response, resource
 from catrelay.problems import Unavailable
 from catrelay.tokens import Registry
 
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
 
 class Metrics:
     """An app's own Prometheus registry, and the middleware that counts its requests by route."""
@@ -49,14 +51,15 @@ class Metrics:
                 await app(scope, receive, noting_status)
             finally:
                 route = _route_of(scope)
-                self.requests.labels(scope["method"], route, str(status)).inc()
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self.requests.labels(method, route, str(status)).inc()
                 self.seconds.labels(route).observe(time.perf_counter() - started)
 
         return counted
 
 
 def _route_of(scope: AsgiScope) -> str:
-    """The path's template. Unmatched paths share one label: a stranger must not be able to make labels."""
+    """The path's template. Unmatched paths share one label, as odd methods do: a stranger must not make labels."""
     path = getattr(scope.get("endpoint"), "path", None)
     return path if isinstance(path, str) else "other"
 
