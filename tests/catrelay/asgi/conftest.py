@@ -1,0 +1,106 @@
+"""A small service of one resource, made as every service is."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catrelay.asgi import (
+    Guard,
+    access_of,
+    create_service,
+    json_response,
+    model_response,
+    parse_query,
+    path_id,
+    read_model,
+    resource,
+)
+from catrelay.asgi.discovery import discovery
+from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
+from catrelay.models import CategoryValueUpload
+from catrelay.settings import ServiceSettings
+from tests.answers import ValidatingTransport
+
+MAX_BODY_BYTES = 10_000
+
+Ask = Callable[..., httpx.Response]
+
+
+class ValuesQuery(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gt_id: int = Field(default=0, ge=0, alias="gtID")
+    include_all: bool = Field(default=False, alias="includeAll")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[EmbeddedRegistry]:
+    registry = EmbeddedRegistry(EmbeddedDatabase(f"sqlite:///{tmp_path / 'test.db'}"))
+    registry.migrate()
+    registry.add_tenant("acme")
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def token(registry: EmbeddedRegistry) -> str:
+    return registry.add_token("acme", "catman", "write")
+
+
+@pytest.fixture
+def app(registry: EmbeddedRegistry) -> Starlette:
+    guard = Guard(registry)
+
+    def show_query(request: Request) -> Response:
+        return json_response(parse_query(request, ValuesQuery).model_dump_json(by_alias=True).encode())
+
+    async def echo(request: Request) -> Response:
+        value = await read_model(request, CategoryValueUpload)
+        return model_response(value, status=201, headers={"x-app": access_of(request).app})
+
+    def show_id(request: Request) -> Response:
+        return json_response(b"%d" % path_id(request, "value"))
+
+    def fail(_: Request) -> Response:
+        raise RuntimeError("a secret of the database")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+
+    return create_service(
+        [
+            discovery(guard, "echo", ("values.batch",)),
+            resource("/t/{tenant}/echoes", get=guard.read(show_query), post=guard.write(echo)),
+            resource("/t/{tenant}/echoes/byID/{value}", get=guard.read(show_id), delete=guard.admin(show_id)),
+            resource("/fail", get=fail),
+        ],
+        settings=ServiceSettings(database="sqlite:///test.db", max_body_bytes=MAX_BODY_BYTES),
+        registry=registry,
+        lifespan=lifespan,
+    )
+
+
+@pytest.fixture
+def ask(app: Starlette, token: str) -> Ask:
+    """Send a request, by default with a token of scope write; every answer is validated on its way."""
+
+    def send(method: str, path: str, **options: object) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            transport = ValidatingTransport(httpx.ASGITransport(app, raise_app_exceptions=False))
+            async with httpx.AsyncClient(base_url="http://test", transport=transport) as client:
+                options.setdefault("headers", {})
+                options["headers"] = {"authorization": f"Bearer {token}", **options["headers"]}  # type: ignore[dict-item]  # httpx checks it
+                return await client.request(method, path, **options)  # type: ignore[arg-type]  # httpx checks them
+
+        return anyio.run(answer)
+
+    return send
