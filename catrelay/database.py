@@ -203,10 +203,19 @@ def registry_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
 
 
 class SqlRegistry:
-    """The `Registry` of a service whose store is a `Database`."""
+    """The `Registry` of a service whose store is a `Database`.
 
-    def __init__(self, database: Database, migrations: Path) -> None:
+    on_new_tenant: writes what the service itself keeps per tenant, within the transaction that makes the tenant.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        migrations: Path,
+        on_new_tenant: Callable[[Connection, int], None] | None = None,
+    ) -> None:
         self.database = database
+        self._on_new_tenant = on_new_tenant
         self._migrations = migrations
         self._tenants, self._tokens, self._connections = registry_tables(MetaData())
 
@@ -221,8 +230,11 @@ class SqlRegistry:
 
     def add_tenant(self, tenant: str) -> None:
         with self.database.write() as connection:
-            if self._find(connection, tenant) is None:
-                connection.execute(insert(self._tenants).values(name=tenant))
+            if self._find(connection, tenant) is not None:
+                return
+            key = connection.scalar(insert(self._tenants).values(name=tenant).returning(self._tenants.c.tenant))
+            if self._on_new_tenant is not None and key is not None:
+                self._on_new_tenant(connection, key)
 
     def tenants(self) -> list[str]:
         with self.database.read() as connection:
