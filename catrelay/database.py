@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import (
     Column,
     Connection,
@@ -37,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateSchema
 
 from catrelay.tokens import Access, SchemaMismatch, Scope, TokenInfo, UnknownTenant, hash_token, new_token
 from catrelay.tokens import Connection as ServiceConnection
@@ -65,11 +68,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """A SQLite or PostgreSQL database, opened by URL (`sqlite:///path` or `postgresql://user:pass@host/db`).
 
+    schema: the PostgreSQL schema in which the service's tables are, so that services can share a database.
     SQLite runs in WAL mode with synchronous=FULL: what was committed survives the plug being pulled.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, *, schema: str = "public") -> None:
+        self.engine = _engine(url, schema)
+        self._schema = schema
         self._commit_listeners: list[Callable[[], None]] = []
         # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
         self._writer = threading.Lock() if self.is_sqlite else None
@@ -111,9 +116,16 @@ class Database:
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                self._create_schema(connection)
             config = _alembic_config(migrations)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _create_schema(self, connection: Connection) -> None:
+        # Asked first: IF NOT EXISTS needs the right to make schemas even when there is nothing to make.
+        known = {"schema": self._schema}
+        if connection.scalar(text("SELECT to_regnamespace(quote_ident(:schema))"), known) is None:
+            connection.execute(CreateSchema(self._schema))
 
     def check_schema(self, migrations: Path) -> None:
         """Raise SchemaMismatch unless the schema is at the newest revision in *migrations*."""
@@ -130,7 +142,7 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, schema: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -143,11 +155,13 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_CONNECTIONS,
             max_overflow=POOL_OVERFLOW_CONNECTIONS,
         )
+        event.listen(engine, "connect", partial(_prepare_postgresql, schema))
+        return engine
     raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite:///path or postgresql://...")
 
 
@@ -157,6 +171,13 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _prepare_postgresql(schema: str, connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # Outside a transaction, or the first rollback would take it back.
+    connection.autocommit = True
+    connection.execute(SQL("SET search_path TO {}").format(Identifier(schema)))
+    connection.autocommit = False
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -14,9 +14,14 @@ ORGS_NAME = "Orgs"
 _RULES = Rules(mandatory=False, can_multi_select=False, leaf_selection_only=False).to_json().decode()
 
 
+def open_database(url: str) -> Database:
+    """The ATS's database."""
+    return Database(url, schema="ats")
+
+
 def open_registry(url: str) -> SqlRegistry:
     """The registry in the database at *url*."""
-    return registry_of(Database(url))
+    return registry_of(open_database(url))
 
 
 def registry_of(database: Database) -> SqlRegistry:

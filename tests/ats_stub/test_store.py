@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, insert, select
 
 from ats_stub.operations import categories as operations
-from ats_stub.store import Store, open_registry, schema
+from ats_stub.store import Store, open_database, open_registry, schema
 from catrelay.database import Database
 from catrelay.models import CategoryValueWrite, CategoryWrite
 from catrelay.tokens import Access, hash_token
@@ -32,7 +32,7 @@ def access(database_url: str) -> Access:
 
 @pytest.fixture
 def store(database_url: str, access: Access) -> Iterator[Store]:
-    store = Store(Database(database_url))
+    store = Store(open_database(database_url))
     yield store
     store.database.close()
 
