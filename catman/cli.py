@@ -1,0 +1,50 @@
+"""The editor's subcommand: `catrelay catman`."""
+
+from typing import Annotated
+
+import typer
+
+from catman.settings import CatmanSettings
+from catrelay.cli import Service
+from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
+from catrelay.tokens import Connection, Registry
+
+
+def open_registry(database: str) -> Registry:
+    """The registry in the database with this URL."""
+    return EmbeddedRegistry(EmbeddedDatabase(database))
+
+
+def extend(commands: typer.Typer) -> None:
+    """Add the editor's own subcommands."""
+
+    @commands.command("connect-app")
+    def connect_app(
+        database: Annotated[str, typer.Option(envvar="CATRELAY_DATABASE", help="sqlite:///path")],
+        tenant: Annotated[str, typer.Option(help="whose app it is")],
+        name: Annotated[str, typer.Option(help="how the editor calls the app")],
+        url: Annotated[str, typer.Option(help="the app's root URL")],
+        token: Annotated[str, typer.Option(help="a token of the app, scope read")],
+    ) -> None:
+        """Ask one more app what it holds on a value, and what a change would do there.
+
+        Example: catrelay catman connect-app --database sqlite:///catman.db --tenant acme --name careersite
+        --url http://127.0.0.1:8803 --token catrelay_...
+        """
+        registry = open_registry(database)
+        try:
+            registry.connect(tenant, Connection(name, url, token))
+        finally:
+            registry.close()
+        typer.echo(f"The editor asks {name} at {url} from now on", err=True)
+
+
+service = Service(
+    name="catman",
+    summary="the category editor",
+    port=8802,
+    settings=CatmanSettings,
+    open_registry=open_registry,
+    app="catman.app:serve",
+    extend=extend,
+)

@@ -1,0 +1,148 @@
+// The page: tree, search, details and dialogs put together.
+
+import { Details } from "./details.js";
+import { openAdding, openPicker, openPreview } from "./dialogs.js";
+import { enableDragging } from "./drag.js";
+import { searchBox } from "./search.js";
+import { hush, say } from "./toast.js";
+import { isGap, Tree } from "./tree.js";
+
+const canChange = document.getElementById("editor").dataset.changeable === "yes";
+const tree = new Tree(document.getElementById("tree"));
+const details = new Details(document.getElementById("details"));
+const find = document.getElementById("find");
+const found = document.getElementById("found");
+
+/** Run what may be refused, and say so if it is. */
+const saying = (act) => async (...given) => {
+  try {
+    await act(...given);
+  } catch (error) {
+    if (error.name !== "AbortError") say(error.message);
+  }
+};
+
+// Looking
+
+const show = saying(async (id, { focus = false } = {}) => {
+  tree.select(tree.row(id));
+  history.replaceState(null, "", `#${id}`);
+  await details.show(id, { focus });
+});
+
+const reveal = saying(async (id, { focus = true } = {}) => {
+  await details.show(id);
+  find.value = "";
+  showFound(false);
+  const row = await tree.reveal(details.path);
+  if (!row) return;
+  tree.select(row);
+  history.replaceState(null, "", `#${id}`);
+  if (focus) tree.focus(row);
+});
+
+function showFound(isSearching) {
+  found.hidden = !isSearching;
+  document.getElementById("tree-scroller").hidden = isSearching;
+}
+
+function backToTree() {
+  const row = tree.row(details.id);
+  details.clear();
+  tree.select(null);
+  history.replaceState(null, "", location.pathname);
+  if (row) tree.focus(row);
+}
+
+searchBox(find, found, document.getElementById("found-count"), { changed: showFound, chosen: (id) => reveal(id) });
+find.addEventListener("search", () => {
+  if (!find.value) showFound(false);
+});
+tree.addEventListener("choose", ({ detail }) => show(Number(detail.id), { focus: detail.byKey }));
+details.addEventListener("reveal", ({ detail }) => reveal(detail));
+details.addEventListener("close", backToTree);
+
+// Changing
+
+/** Show the tree as it is after a change, look at the value concerned, and say what happened. */
+const done = saying(async ({ message, lists, path }) => {
+  const beside = neighbour(details.id);
+  for (const list of lists) await tree.refresh(list, path.at(-1));
+  const row = await tree.reveal(path);
+  if (row) {
+    tree.focus(row);
+    await show(Number(row.dataset.id));
+  } else {
+    details.clear();
+    const next = beside?.isConnected ? beside : tree.current;
+    if (next) tree.focus(next);
+  }
+  say(message);
+});
+
+/** The row to go to when the value's own goes away. */
+function neighbour(id) {
+  const rows = tree.visible();
+  const position = rows.indexOf(tree.row(id));
+  return rows[position + 1] ?? rows[position - 1] ?? null;
+}
+
+const drop = saying(async (value, onto) => {
+  hush();
+  await openPreview({ value, onto, done });
+});
+
+const retire = saying(async (value) => openPreview({ value, retire: true, done }));
+
+const move = saying(async () =>
+  openPicker({ value: details.id, name: details.name, isRoot: details.path.length === 1, done }),
+);
+
+if (canChange) {
+  enableDragging(tree, document.getElementById("top-drop"), drop);
+  document.getElementById("add-root").addEventListener("click", () => openAdding({ done }));
+  details.addEventListener("add", () => openAdding({ parent: details.id, name: details.name, done }));
+  details.addEventListener("move", move);
+  details.addEventListener("retire", () => retire(details.id));
+  details.addEventListener("done", ({ detail }) => done(detail));
+  tree.root.addEventListener("keydown", pressed);
+}
+
+// The same by keyboard: take a value, drop it on another.
+
+let taken = null;
+
+function take(row) {
+  tree.root.querySelector(".taken")?.classList.remove("taken");
+  taken = row ? Number(row.dataset.id) : null;
+  row?.classList.add("taken");
+}
+
+function pressed(event) {
+  const row = event.target;
+  if (row.getAttribute("role") !== "treeitem" || isGap(row)) return;
+  const id = Number(row.dataset.id);
+  const withControl = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  const key = event.key.toLowerCase();
+  if (withControl && key === "x") {
+    take(row);
+    say(`Took “\u2068${tree.name(row)}\u2069”. Go to another value and press Control V to drop it there, or Escape to leave it.`);
+  } else if (withControl && key === "v" && taken !== null && taken !== id) {
+    const value = taken;
+    take(null);
+    drop(value, id);
+  } else if (event.key === "Escape" && taken !== null) {
+    take(null);
+    say("Left where it was.");
+  } else if (event.key === "F2") {
+    show(id).then(() => details.startRenaming());
+  } else if (event.key === "Delete") {
+    retire(id);
+  } else return;
+  event.preventDefault();
+}
+
+// An address with a value's id opens it.
+
+const linked = Number(location.hash.slice(1));
+if (Number.isSafeInteger(linked) && linked > 0) reveal(linked, { focus: false });
