@@ -12,6 +12,9 @@ from catrelay.cli.output import print_json, print_rows, say
 from catrelay.cli.service import Service
 from catrelay.tokens import Connection, Registry, Scope
 
+ATS = "ats"
+"""The service that the others connect to."""
+
 DatabaseOption = Annotated[
     str,
     typer.Option("--database", envvar="CATRELAY_DATABASE", help="sqlite:///path or postgresql://user:pass@host/db"),
@@ -23,7 +26,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 def add_registry_commands(app: typer.Typer, service: Service) -> None:
     """Add the subcommands that work on the service's registry."""
     _add_migrate(app, service)
-    _add_connect(app, service)
+    if service.name != ATS:
+        _add_connect(app, service)
     app.add_typer(_tenant_group(service), name="tenant")
     app.add_typer(_token_group(service), name="token")
 
@@ -75,18 +79,13 @@ def _add_connect(app: typer.Typer, service: Service) -> None:
     def connect(
         database: DatabaseOption,
         tenant: TenantOption,
-        token: Annotated[str, typer.Option(envvar="CATRELAY_TOKEN", help="Token that the other service gave this one")],
-        ats: Annotated[str | None, typer.Option(envvar="CATRELAY_ATS", help="Root URL of the ATS")] = None,
-        app: Annotated[str | None, typer.Option(help="Name of another app than the ATS; goes with --url")] = None,
-        url: Annotated[str | None, typer.Option(help="Root URL of that app")] = None,
+        ats: Annotated[str, typer.Option(envvar="CATRELAY_ATS", help="Root URL of the ATS")],
+        token: Annotated[str, typer.Option(envvar="CATRELAY_TOKEN", help="Token that the ATS gave this service")],
     ) -> None:
-        """Keep how this service reaches a tenant's ATS, or another app."""
-        if (app is None) != (url is None) or (app is None) == (ats is None):
-            raise typer.BadParameter("give either --ats, or --app and --url")
-        connection = Connection(app or "ats", str(url or ats).rstrip("/"), token)
+        """Keep how this service reaches a tenant's ATS."""
         with opened(service, database) as registry:
-            registry.connect(tenant, connection)
-        say(f"{service.name} reaches {connection.name} of tenant {tenant} at {connection.url}.")
+            registry.connect(tenant, Connection(ATS, ats.rstrip("/"), token))
+        say(f"{service.name} reaches the ATS of tenant {tenant} at {ats}.")
 
 
 def _tenant_group(service: Service) -> typer.Typer:

@@ -11,6 +11,8 @@ from catrelay.cli.group import new_group
 from catrelay.cli.services import run_service_command, service_names
 from catrelay.cli.up import EXAMPLE as UP_EXAMPLE
 from catrelay.cli.up import up
+from catrelay.demo.command import EXAMPLE as DEMO_EXAMPLE
+from catrelay.demo.command import demo
 
 DEBUG_OPTION = "--debug"
 
@@ -33,6 +35,7 @@ def build_command() -> typer.Typer:
     app = new_group("Categories of an HR platform that every app follows.")
     app.callback(epilog="Example: catrelay up --data ./suite")(_root)
     app.command(epilog=UP_EXAMPLE)(up)
+    app.command(epilog=DEMO_EXAMPLE)(demo)
     for name in service_names():
         app.command(
             name,
