@@ -64,7 +64,7 @@ def up(
         typer.Option(
             envvar="CATRELAY_UPLOADER_DATABASE",
             metavar="URL",
-            help="Another database than the ATS's: both keep tables of the same names [default: SQLite in DIR]",
+            help="May be the ATS's PostgreSQL database [default: SQLite in DIR]",
         ),
     ] = None,
     ready_file: Annotated[
@@ -100,9 +100,9 @@ def up(
 
 
 def databases_of(folder: Path, ats: str | None, uploader: str | None) -> dict[str, str]:
-    """Each service's database: SQLite in *folder*, unless another is given. Raises BadParameter when two are one."""
-    if ats is not None and ats == uploader:
-        raise typer.BadParameter("--ats-database and --uploader-database are the same: each needs its own")
+    """Each service's database: SQLite in *folder*, unless another is given. Raises BadParameter when a file is both."""
+    if ats is not None and ats == uploader and ats.startswith("sqlite:"):
+        raise typer.BadParameter("--ats-database and --uploader-database are one SQLite file: each needs its own")
     given = {"ats": ats, "uploader": uploader}
     return {name: given.get(name) or f"sqlite:///{folder / name}.db" for name in SERVICES}
 

@@ -38,11 +38,12 @@ def demo(
         str, typer.Option(envvar="CATRELAY_TENANT", help="Numbered (acme-2 ...) where there is one of that name")
     ] = "acme",
     ats_database: Annotated[
-        str | None, typer.Option(envvar="CATRELAY_ATS_DATABASE", metavar="URL", help="[default: SQLite in DIR]")
-    ] = None,
-    uploader_database: Annotated[
         str | None,
-        typer.Option(envvar="CATRELAY_UPLOADER_DATABASE", metavar="URL", help="Another database than the ATS's"),
+        typer.Option(
+            envvar="CATRELAY_ATS_DATABASE",
+            metavar="URL",
+            help="PostgreSQL for ATS and uploader [default: SQLite in DIR]",
+        ),
     ] = None,
 ) -> None:
     """Start the suite, load the sample tenant, play the four flows, and keep serving.
@@ -51,7 +52,7 @@ def demo(
     """
     _check_installed()
     with _folder(data, keep=keep) as folder:
-        databases = databases_of(folder, ats_database, uploader_database)
+        databases = databases_of(folder, ats_database, ats_database)
         options = [
             *("--base-port", str(base_port or free_base_port())),
             *("--tenant", free_tenant(tenant, databases["ats"])),
