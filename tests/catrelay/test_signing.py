@@ -1,0 +1,71 @@
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catrelay import SignatureInvalid, sign, verify
+from catrelay.signing import new_secret
+
+BODY = '{"id": 1001, "name": "東京"}'.encode()
+SECRET = new_secret()
+
+
+def signed(body: bytes = BODY, secrets: tuple[str, ...] = (SECRET,), ago: timedelta = timedelta()) -> httpx.Headers:
+    at = datetime.now(UTC) - ago
+    return httpx.Headers(sign(body, message_id="msg_1", at=at, signing_secrets=secrets))
+
+
+def test_what_was_signed_is_verified_and_named() -> None:
+    assert verify(BODY, signed(), signing_secrets=[SECRET]) == "msg_1"
+
+
+def test_an_empty_body_is_signed_too() -> None:
+    assert verify(b"", signed(b""), signing_secrets=[SECRET]) == "msg_1"
+
+
+def test_during_a_rotation_either_secret_verifies() -> None:
+    old, new = new_secret(), new_secret()
+    headers = signed(secrets=(new, old))
+
+    assert verify(BODY, headers, signing_secrets=[old]) == "msg_1"
+    assert verify(BODY, headers, signing_secrets=[new]) == "msg_1"
+    assert verify(BODY, signed(secrets=(new,)), signing_secrets=[old, new]) == "msg_1"
+
+
+@pytest.mark.parametrize("ago", [timedelta(minutes=6), timedelta(minutes=-6), timedelta(days=365)])
+def test_a_message_of_another_time_is_refused(ago: timedelta) -> None:
+    with pytest.raises(SignatureInvalid):
+        verify(BODY, signed(ago=ago), signing_secrets=[SECRET])
+
+
+def test_a_changed_body_is_refused() -> None:
+    for body in (BODY + b" ", b"", b"\xff"):
+        with pytest.raises(SignatureInvalid):
+            verify(body, signed(), signing_secrets=[SECRET])
+
+
+def test_another_secret_or_none_verifies_nothing() -> None:
+    for secrets in ([], [new_secret()], ["whsec_not base64"]):
+        with pytest.raises(SignatureInvalid):
+            verify(BODY, signed(), signing_secrets=secrets)
+
+
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_message_lacking_a_header_is_refused(name: str) -> None:
+    headers = signed()
+    del headers[name]
+
+    with pytest.raises(SignatureInvalid):
+        verify(BODY, headers, signing_secrets=[SECRET])
+
+
+@given(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text())
+def test_whatever_a_stranger_puts_into_a_header_is_refused(name: str, text: str) -> None:
+    with pytest.raises(SignatureInvalid):
+        verify(BODY, {**signed(), name: text + "x"}, signing_secrets=[SECRET])
+
+
+def test_new_secrets_are_never_the_same() -> None:
+    assert len({new_secret() for _ in range(100)}) == 100
