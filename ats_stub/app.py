@@ -7,12 +7,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
 from ats_stub.api.categories import CategoriesApi
+from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
 from ats_stub.settings import AtsSettings
-from ats_stub.store import Store, registry_of
+from ats_stub.store import Store, open_database, registry_of
 from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
-from catrelay.database import Database
 from catrelay.logs import configure_logs
 from catrelay.tokens import Access
 
@@ -21,7 +21,7 @@ CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable", "re
 
 def create_app(settings: AtsSettings) -> Starlette:
     """The ATS as an ASGI app. Its lifespan refuses a schema that is not this version's."""
-    database = Database(settings.database)
+    database = open_database(settings.database)
     registry = registry_of(database)
     store = Store(database)
     guard = Guard(registry)
@@ -43,6 +43,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
             *JournalApi(store, guard).routes(),
             *CategoriesApi(store, guard).routes(),
+            *JobsApi(store, guard).routes(),
         ],
         settings=settings,
         registry=registry,

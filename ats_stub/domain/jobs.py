@@ -67,16 +67,15 @@ def patched(present: Job | None, patch: Document, catalogue: Catalogue) -> JobWr
 
 
 def merged(target: object, patch: object) -> object:
-    """*target* with the JSON Merge Patch *patch* applied. Source: RFC 7396, section 2."""
+    """*target* with the JSON Merge Patch *patch* applied, but that cleared members stay, as null.
+
+    A model reads null as not set, and still refuses it for a member that it does not know or cannot do without.
+    Source: RFC 7396, section 2.
+    """
     if not isinstance(patch, Mapping):
         return patch
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for name, member in patch.items():
-        if member is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), member)
-    return result
+    present = target if isinstance(target, Mapping) else {}
+    return {**present, **{name: merged(present.get(name), member) for name, member in patch.items()}}
 
 
 def is_in(which: JobList, job: JobWrite, now: datetime) -> bool:

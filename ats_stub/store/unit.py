@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from ats_stub.store import schema
 from ats_stub.store.categories import CategoryStore
 from ats_stub.store.changes import ChangeLog
+from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
 from ats_stub.store.values import ValueStore
 from catrelay.database import Database
@@ -80,6 +81,11 @@ class Unit:
     def values(self) -> ValueStore:
         """Values of all categories."""
         return ValueStore(self.connection, self.tenant)
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """Jobs with what they reference."""
+        return JobStore(self.connection, self.tenant, self.counters.orgs_category)
 
     @cached_property
     def journal(self) -> JournalStore:
