@@ -67,8 +67,9 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
     ) -> None:
         self.url = url.rstrip("/")
         self.tenant = tenant
+        # Not httpx's base_url, which would end the tenant's own path, that of discovery, with a slash.
+        self._root = f"{self.url}/t/{quote(tenant, safe='')}"
         self._http = httpx.AsyncClient(
-            base_url=f"{self.url}/t/{quote(tenant, safe='')}",
             headers={"authorization": f"Bearer {token}", "accept": "application/json"},
             transport=transport,
             timeout=timeout.total_seconds(),
@@ -109,7 +110,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
         try:
             response = await self._http.request(
                 method,
-                path,
+                self._root + path,
                 content=content,
                 params=given or None,
                 headers={**({} if content is None else {"content-type": "application/json"}), **(headers or {})},

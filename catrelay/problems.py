@@ -23,6 +23,7 @@
     ├── Conflict 409
     │   └── CategoryInUse, CategoryKeyTaken, UploadIncomplete, UploadGuardTripped
     ├── JournalCompacted 410
+    ├── TooManyRequests 429           from another service; ours do not answer it
     ├── InternalError 500
     └── Unavailable 503               the service, or one it needs, cannot serve now
         └── ServiceUnreachable        no answer at all, or one that is no problem document
@@ -59,7 +60,7 @@ class Problem(Exception):
     def __init_subclass__(cls) -> None:
         cls._by_type[cls.type] = cls
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), **members: object) -> None:
+    def __init__(self, detail: str, /, *, errors: Sequence[FieldError] = (), **members: object) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
@@ -287,6 +288,12 @@ class UnsupportedMediaType(Problem):
     status, type, title = 415, "unsupported-media-type", "The body's media type is not understood"
 
 
+class TooManyRequests(Problem):
+    """Met by our client: the peer wants to be asked again later."""
+
+    status, type, title = 429, "too-many-requests", "The service is asked too often"
+
+
 class InternalError(Problem):
     type, title = "internal-error", "Something went wrong here"
 
@@ -312,6 +319,7 @@ _OF_STATUS: dict[int, type[Problem]] = {
     412: PreconditionFailed,
     413: PayloadTooLarge,
     415: UnsupportedMediaType,
+    429: TooManyRequests,
     503: Unavailable,
 }
 
