@@ -1,5 +1,7 @@
 """How a command fails: one clear line on stderr, and the exit status."""
 
+import os
+
 from pydantic import ValidationError
 
 from catrelay.problems import Problem
@@ -31,6 +33,11 @@ def explain_invalid(error: ValidationError) -> str:
         for part in error.errors(include_url=False, include_input=False)
     ]
     return "; ".join(found)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says, without what Python adds; getaddrinfo's errors have numbers of their own."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error.strerror)
 
 
 def _first_line(text: str) -> str:

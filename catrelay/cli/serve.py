@@ -2,10 +2,10 @@
 
 import inspect
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import typer
 import uvicorn
@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from catrelay.cli.administer import JsonOption, opened
-from catrelay.cli.failure import Failure, explain_invalid
+from catrelay.cli.failure import Failure, explain_invalid, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import print_rows, say
 from catrelay.cli.service import Service
@@ -22,7 +22,8 @@ from catrelay.settings import ServiceSettings
 
 FINISH_REQUESTS_SECONDS = 5
 MASK = "********"
-_SECRET_PARAMETERS = {"password", "sslpassword"}
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+_PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
 
 
 def add_serve_commands(app: typer.Typer, service: Service) -> None:
@@ -118,19 +119,8 @@ def shown(value: object) -> str | None:
 
 
 def mask_url(text: str) -> str:
-    """*text* with the password masked, where it is a URL that holds one."""
-    parts = urlsplit(text)
-    if not parts.netloc and not parts.query:
-        return text
-    netloc = parts.netloc
-    if parts.password is not None:
-        login, _, host = netloc.rpartition("@")
-        netloc = f"{login.partition(':')[0]}:{MASK}@{host}"
-    query = parts.query
-    if any(name in _SECRET_PARAMETERS for name, _ in parse_qsl(query)):
-        masked = [(name, MASK if name in _SECRET_PARAMETERS else each) for name, each in parse_qsl(query)]
-        query = urlencode(masked, safe="*/:")
-    return parts._replace(netloc=netloc, query=query).geturl()
+    """*text* with passwords masked, where it is a URL that holds some."""
+    return _PASSWORD_PARAMETER.sub(rf"\1{MASK}", _PASSWORD.sub(rf"\1:{MASK}@", text))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -138,7 +128,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2_048)
     except OSError as error:
-        raise Failure(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise Failure(f"cannot listen on {host}:{port}: {reason_of(error)}") from error
 
 
 def _with_settings(command: Callable[..., None], service: Service) -> Callable[..., None]:

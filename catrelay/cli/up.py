@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from catrelay.cli.failure import Failure
+from catrelay.cli.failure import Failure, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import say
 from catrelay.cli.services import load_service
@@ -192,7 +192,7 @@ def _check_ports(base_port: int) -> None:
             socket.create_server((HOST, base_port + index)).close()
         except OSError as error:
             raise Failure(
-                f"port {base_port + index} (for {name}) cannot be used: {error.strerror}; choose --base-port"
+                f"port {base_port + index} (for {name}) cannot be used: {reason_of(error)}; choose --base-port"
             ) from error
 
 

@@ -52,7 +52,7 @@ def demo(
     """
     _check_installed()
     with _folder(data, keep=keep) as folder:
-        databases = databases_of(folder, ats_database, ats_database)
+        databases = databases_of(folder, ats_database, _shareable(ats_database))
         options = [
             *("--base-port", str(base_port or free_base_port())),
             *("--tenant", free_tenant(tenant, databases["ats"])),
@@ -68,6 +68,11 @@ def _check_installed() -> None:
     # Only the demo needs it, so the command itself must start without.
     if importlib.util.find_spec("pycountry") is None:
         raise Failure("the demo's data comes from pycountry: install catrelay[demo]")
+
+
+def _shareable(ats_database: str | None) -> str | None:
+    """The database for the uploader too: on PostgreSQL each has its own schema, a SQLite file is for one."""
+    return None if ats_database is None or ats_database.startswith("sqlite:") else ats_database
 
 
 def _run(folder: Path, options: list[str], *, once: bool) -> bool:
