@@ -40,6 +40,7 @@ class Supervisor:
 
     environment: the processes' whole environment. inherited: descriptors that they keep open.
     on_ready: called with the pids by name whenever all programs are ready that are not held.
+    stop_seconds: how long a process may take to end before it is killed.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Supervisor:
         environment: Mapping[str, str],
         inherited: Sequence[int],
         on_ready: Callable[[Mapping[str, int]], None],
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._programs = programs
         self._environment = dict(environment)
         self._inherited = tuple(inherited)
         self._on_ready = on_ready
+        self._stop_seconds = stop_seconds
         self._pids: dict[str, int] = {}
         self._held: set[str] = set()
 
@@ -92,7 +95,7 @@ class Supervisor:
                     await self._ends_or_is_held(program, process)
             finally:
                 self._pids.pop(program.name, None)
-                await _stop(process)
+                await _stop(process, self._stop_seconds)
             if program.hold.exists():
                 continue
             backoff = FIRST_BACKOFF_SECONDS if loop.time() - since > STEADY_SECONDS else backoff
@@ -142,14 +145,14 @@ class Supervisor:
             self._on_ready(dict(self._pids))
 
 
-async def _stop(process: Process) -> None:
-    """SIGTERM, and SIGKILL when that does not help in time. Shielded: a cancelled keeper waits for it too."""
+async def _stop(process: Process, seconds: float) -> None:
+    """SIGTERM, and SIGKILL when that does not help in time."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.terminate()
     waiting = asyncio.ensure_future(process.wait())
     try:
-        await asyncio.wait_for(asyncio.shield(waiting), STOP_SECONDS)
+        await asyncio.wait_for(asyncio.shield(waiting), seconds)
     except TimeoutError:
         with suppress(ProcessLookupError):
             process.kill()

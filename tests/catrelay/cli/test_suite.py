@@ -1,0 +1,52 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from catrelay.cli.failure import Failure
+from catrelay.cli.suite import GRANTS, SERVICES, Member, Suite, read_suite, tokens_of, write_private
+
+
+def test_tokens_are_made_once_for_each_tenant_and_kept_from_others_eyes(tmp_path: Path) -> None:
+    first = tokens_of(tmp_path, "acme")
+    other = tokens_of(tmp_path, "globex")
+
+    assert tokens_of(tmp_path, "acme") == first
+    assert {(service, app) for service, apps in first.items() for app in apps} == {(g.service, g.app) for g in GRANTS}
+    assert not {t for apps in first.values() for t in apps.values()} & {
+        t for apps in other.values() for t in apps.values()
+    }
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_private_file_takes_the_place_of_another_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text("something longer than what comes")
+    path.chmod(0o644)
+
+    write_private(path, {"a": 1})
+
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_ready_file_reads_back(tmp_path: Path) -> None:
+    member = Member(url="http://127.0.0.1:8800", token="t", pid=2, database="sqlite:///x.db")
+    suite = Suite(tenant="acme", pid=1, **dict.fromkeys(SERVICES, member))
+    path = tmp_path / "suite.json"
+
+    write_private(path, suite.to_document())
+
+    assert read_suite(path) == suite
+
+
+@pytest.mark.parametrize("content", [None, "", "{}"])
+def test_what_is_no_ready_file_is_said_to_be_none(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "suite.json"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(Failure, match="does not tell of a running suite"):
+        read_suite(path)
