@@ -1,0 +1,117 @@
+"""Which pings a change means, and how many changes become one ping. Source: docs/contract/, "deltaPings"."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from catrelay.models import Topic
+
+Operation = Literal["insert", "update", "delete"]
+ChangeKind = Literal["value", "category", "job", "moved"]
+Subject = Literal["value", "category", "categories", "job"]
+
+JOB_TOPICS: tuple[Topic, ...] = ("jobs/open", "jobs/open/externally")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """How far into the change log: all of position and before; and of the row after it, jobs up to id *object*."""
+
+    position: int
+    object: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of the change log. kind `moved`: all objects that the journal entry with seq *object* moved."""
+
+    position: int
+    kind: ChangeKind
+    object: int
+    operation: Operation
+    category: int | None = None
+    lists: Mapping[str, Operation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ping:
+    """A ping to be sent to *path* below /t/{tenant}.
+
+    position: of the latest change that it tells of. before: the place right before the first one in the log; None
+    for a ping that failed while the cursor moved on past it. attempts: how often it failed.
+    """
+
+    path: str
+    subject: Subject
+    object: int
+    operation: Operation
+    position: int
+    before: Place | None = None
+    attempts: int = 0
+
+
+def pings_of(change: Change, topics: Collection[Topic], *, orgs_category: int) -> Iterator[Ping]:
+    """The pings that *change*, of any kind but `moved`, means for a subscriber of *topics*."""
+
+    def ping(path: str, subject: Subject, object_id: int, operation: Operation = change.operation) -> Ping:
+        before = Place(change.position - 1)
+        return Ping(f"{path}/deltaPings", subject, object_id, operation, change.position, before)
+
+    is_org = orgs_category in (change.category, change.object if change.kind == "category" else None)
+    if change.kind == "job":
+        for topic in JOB_TOPICS:
+            if topic in topics and topic in change.lists:
+                yield ping(f"/{topic}/byID/{change.object}", "job", change.object, change.lists[topic])
+    elif change.kind == "value" and is_org:
+        if "orgs" in topics:
+            yield ping(f"/orgs/values/byID/{change.object}", "value", change.object)
+    elif change.kind == "value" and change.category is not None and "categories" in topics:
+        category = f"/categories/byID/{change.category}"
+        yield ping(f"{category}/values/byID/{change.object}", "value", change.object)
+        yield ping(category, "category", change.category, "update")
+    elif change.kind == "category" and not is_org and "categories" in topics:
+        if change.operation != "delete":
+            yield ping(f"/categories/byID/{change.object}", "category", change.object)
+        yield ping("/categories", "categories", 0, "update")
+
+
+def pings_of_moved_job(position: int, job: int, lists: Collection[Topic], topics: Collection[Topic]) -> Iterator[Ping]:
+    """The pings about one of the jobs that a `moved` row at *position* stands for. lists: those it is in now."""
+    for topic in JOB_TOPICS:
+        if topic in topics and topic in lists:
+            before = Place(position - 1, job - 1)
+            yield Ping(f"/{topic}/byID/{job}/deltaPings", "job", job, "update", position, before)
+
+
+def collapse(pings: Iterable[Ping]) -> list[Ping]:
+    """One ping for each path, in the order of their first changes. pings: in the order of the changes."""
+    collapsed: dict[str, Ping] = {}
+    for ping in pings:
+        earlier = collapsed.get(ping.path)
+        collapsed[ping.path] = ping if earlier is None else joined(earlier, ping)
+    return list(collapsed.values())
+
+
+def joined(earlier: Ping, later: Ping) -> Ping:
+    """The one ping that tells of both; an object that was made and changed since is still a new one."""
+    is_new = earlier.operation == "insert" and later.operation == "update"
+    return replace(
+        later,
+        operation="insert" if is_new else later.operation,
+        before=earlier.before or later.before,
+        attempts=max(earlier.attempts, later.attempts),
+    )
+
+
+def cursor_after(end: Place, unsent: Iterable[Ping]) -> Place:
+    """How far the log is done with, when of what was read up to *end* the pings *unsent* were not sent."""
+    return min((ping.before for ping in unsent if ping.before is not None), default=end)
+
+
+def message_id(tenant: int, subscription: int, pings: Sequence[Ping]) -> str:
+    """The webhook-id of *pings*, sent as one message: the same again when the same is sent again."""
+    digest = hashlib.sha256(f"{tenant} {subscription}".encode())
+    for ping in pings:
+        digest.update(f"\n{ping.position} {ping.path}".encode())
+    return f"msg_{digest.hexdigest()[:32]}"
