@@ -1,0 +1,211 @@
+"""What an app serves for its replicator: pings in; replica, status and related data out."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from catrelay.asgi import (
+    Guard,
+    json_response,
+    model_response,
+    parse_body,
+    parse_query,
+    path_id,
+    read_body,
+    read_model,
+    resource,
+)
+from catrelay.models import MAX_ID, CategoryValueWrite, PingBatch, ReceivedPings, RelatedData
+from catrelay.problems import InvalidRequest, NotFound, Unauthorized
+from catrelay.signing import SignatureInvalid, verify
+from replicator.bindings import TableBinding
+from replicator.domain.pings import meant_by
+from replicator.domain.related import MAX_LABELS, Holding, change_impact, summary
+from replicator.domain.trees import tree
+from replicator.store import MAX_PINGS_KEPT, Unit
+
+if TYPE_CHECKING:
+    from replicator.app import Replicator
+
+Find = Callable[[str], "Replicator | None"]
+
+PINGED = (
+    "/categories/byID/{category}/values/byID/{value}",
+    "/categories/byID/{category}",
+    "/categories",
+    "/orgs/values/byID/{value}",
+    "/jobs/open/byID/{job}",
+    "/jobs/open/externally/byID/{job}",
+    "/users/byID/{user}",
+    "/candidates/byID/{candidate}",
+)
+VALUES = ("/categories/byID/{category}/values", "/orgs/values")
+
+
+class PingsQuery(BaseModel):
+    """gtID: pings with greater ids are answered."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    gt_id: int = Field(default=0, ge=0, le=MAX_ID, alias="gtID")
+    limit: int = Field(default=MAX_PINGS_KEPT, ge=1, le=MAX_PINGS_KEPT)
+
+
+def replica_routes(guard: Guard, find: Find) -> list[Route]:
+    """The routes of all tenants' replicators. find: the replicator of a tenant."""
+    api = _ReplicaApi(find)
+    read = guard.read
+    return [
+        *(resource(f"/t/{{tenant}}{path}/deltaPings", post=api.ping) for path in PINGED),
+        resource("/t/{tenant}/deltaPings", post=api.ping_batch),
+        *(
+            resource(f"/t/{{tenant}}{path}/byID/{{value}}/summary", get=read(api.summary), post=read(api.summary))
+            for path in VALUES
+        ),
+        *(
+            resource(f"/t/{{tenant}}{path}/byID/{{value}}/changeImpact", post=read(api.change_impact))
+            for path in VALUES
+        ),
+        resource("/t/{tenant}/replica/categories/byID/{category}/values", get=read(api.values)),
+        resource("/t/{tenant}/replica/status", get=read(api.status)),
+        resource("/t/{tenant}/replica/pings", get=read(api.pings)),
+    ]
+
+
+class _ReplicaApi:
+    def __init__(self, find: Find) -> None:
+        self._find = find
+
+    async def ping(self, request: Request) -> Response:
+        replicator = self._of(request)
+        await _verified(request, replicator)
+        return await _received(replicator, [_path_below_tenant(request)])
+
+    async def ping_batch(self, request: Request) -> Response:
+        replicator = self._of(request)
+        batch = parse_body(await _verified(request, replicator), PingBatch)
+        return await _received(replicator, [ping.path for ping in batch.pings])
+
+    def summary(self, request: Request) -> Response:
+        replicator = self._of(request)
+        with replicator.store.read() as unit:
+            category, value = _value_in(request, unit)
+            found = summary(_name(unit, category, value), _holdings(unit, replicator, category, value))
+        return _related(found, "This app holds nothing on the value")
+
+    async def change_impact(self, request: Request) -> Response:
+        intended = await read_model(request, CategoryValueWrite)
+        return await run_in_threadpool(self._change_impact, request, intended)
+
+    def _change_impact(self, request: Request, intended: CategoryValueWrite) -> Response:
+        replicator = self._of(request)
+        with replicator.store.read() as unit:
+            category, value = _value_in(request, unit)
+            if intended.id not in (None, value):
+                raise InvalidRequest(f"The body is about value {intended.id}, the path about {value}")
+            target = None if intended.remapped_to is None else _name(unit, category, intended.remapped_to)
+            holdings = _holdings(unit, replicator, category, value)
+            found = change_impact(_name(unit, category, value), intended, target, holdings)
+        return _related(found, "The change would do nothing to what this app holds")
+
+    def values(self, request: Request) -> Response:
+        category = path_id(request, "category")
+        with self._of(request).store.read() as unit:
+            if category != unit.state().orgs_category and category not in {each.id for each in unit.categories()}:
+                raise NotFound(f"The replica has no category {category}")
+            return json_response(orjson.dumps(tree(unit.available_values(category))))
+
+    def status(self, request: Request) -> Response:
+        return model_response(self._of(request).status())
+
+    def pings(self, request: Request) -> Response:
+        query = parse_query(request, PingsQuery)
+        with self._of(request).store.read() as unit:
+            found = unit.pings_after(query.gt_id, limit=query.limit + 1)
+        page, more = tuple(found[: query.limit]), len(found) > query.limit
+        path = f"{request.url.path}?gtID={page[-1].id}&limit={query.limit}" if more else None
+        return model_response(ReceivedPings(results=page, next=path))
+
+    def _of(self, request: Request) -> "Replicator":
+        tenant = request.path_params["tenant"]
+        replicator = self._find(tenant)
+        if replicator is None:
+            raise NotFound(f"Nothing is replicated for the tenant {tenant!r} here")
+        return replicator
+
+
+async def _verified(request: Request, replicator: "Replicator") -> bytes:
+    """The body of a ping, once its signature is confirmed. Its media type is of no matter: a ping may be empty."""
+    body = await read_body(request)
+
+    def secret() -> str | None:
+        with replicator.store.read() as unit:
+            subscription = unit.subscription()
+            return None if subscription is None else subscription.secret
+
+    known = await run_in_threadpool(secret)
+    try:
+        verify(body, request.headers, signing_secrets=[known] if known else [])
+    except SignatureInvalid as error:
+        raise Unauthorized("The ping is not signed with this app's secret") from error
+    return body
+
+
+async def _received(replicator: "Replicator", paths: list[str]) -> Response:
+    """Answered once the pings are written down; what they are about is fetched afterwards."""
+
+    def record() -> int | None:
+        with replicator.store.write() as unit:
+            unit.receive_pings(paths, replicator.now())
+            return unit.state().orgs_category
+
+    orgs_category = await run_in_threadpool(record)
+    values, categories = meant_by(paths, orgs_category)
+    replicator.pinged(values, categories)
+    return Response(status_code=204)
+
+
+def _path_below_tenant(request: Request) -> str:
+    """The ping's path as the contract has it, wherever the app is mounted."""
+    _, _, path = request.url.path.partition(f"/t/{request.path_params['tenant']}/")
+    return f"/{path}"
+
+
+def _value_in(request: Request, unit: Unit) -> tuple[int, int]:
+    """Category and value that the path names."""
+    value = path_id(request, "value")
+    if "category" in request.path_params:
+        return path_id(request, "category"), value
+    orgs_category = unit.state().orgs_category
+    if orgs_category is None:
+        raise NotFound("No org tree is replicated here")
+    return orgs_category, value
+
+
+def _name(unit: Unit, category: int, value: int) -> str:
+    known = unit.value(category, value)
+    return f"value {value}" if known is None else known.name
+
+
+def _holdings(unit: Unit, replicator: "Replicator", category: int, value: int) -> list[Holding]:
+    return [
+        Holding(
+            binding.kind,
+            unit.pinned_objects(binding, category, value),
+            binding.on_inactivation,
+            unit.labels(binding, category, value, limit=MAX_LABELS),
+        )
+        for binding in replicator.bindings
+        if isinstance(binding, TableBinding) and binding.covers(category)
+    ]
+
+
+def _related(found: RelatedData | None, otherwise: str) -> Response:
+    if found is None:
+        raise NotFound(otherwise)
+    return model_response(found)

@@ -1,0 +1,1 @@
+"""What a replicator decides, apart from all IO, clocks and chance."""

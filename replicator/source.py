@@ -1,0 +1,130 @@
+"""The ATS as a replicator sees it: ours, or another vendor's that speaks the plain contract only."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from catrelay.client import AtsClient, Snapshot
+from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
+from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound
+from replicator.domain.trees import flatten
+from replicator.store import WHOLE_TENANT
+
+PAGE_ENTRIES = 1_000
+FETCHES_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the ATS can do beyond the plain contract. orgs_category: of the org tree, where there is one to see."""
+
+    one_journal: bool = False
+    batches: bool = False
+    orgs_category: int | None = None
+
+
+class HistoryLost(Exception):
+    """The journal cannot be read on from the cursor: it is another history's, or what follows was dropped."""
+
+
+class Source:
+    """Asks the ATS. Categories are named by id throughout, the org tree's too."""
+
+    def __init__(self, ats: AtsClient) -> None:
+        self._ats = ats
+        self.abilities = Abilities()
+
+    async def describe(self) -> Abilities:
+        """Ask what the ATS can do."""
+        try:
+            said = await self._ats.discover()
+        except MethodNotAllowed:
+            said = None
+        if said is None:
+            self.abilities = Abilities()
+        else:
+            can = said.capabilities
+            self.abilities = Abilities("remapped.tenant" in can, "pings.batch" in can, said.orgs_category)
+        return self.abilities
+
+    async def categories(self) -> Snapshot[tuple[Category, ...]]:
+        """All categories, the org tree's not among them."""
+        return await self._ats.categories()
+
+    async def tree(self, category: int) -> Snapshot[dict[int, CategoryValue]] | None:
+        """The available values, by id; None: the category is gone."""
+        try:
+            snapshot = await self._ats.tree(self._name(category))
+        except NotFound:
+            return None
+        return Snapshot({value.id: value for value in flatten(snapshot.answer)}, snapshot.journal_seq)
+
+    async def values(self, category: int, ids: Iterable[int]) -> dict[int, CategoryValue | None]:
+        """The present state of each, also when unavailable; None: there is no such value."""
+        turn = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def fetch(value: int) -> tuple[int, CategoryValue | None]:
+            async with turn:
+                try:
+                    return value, await self._ats.value(self._name(category), value)
+                except NotFound:
+                    return value, None
+
+        answers = await asyncio.gather(*map(fetch, ids), return_exceptions=True)
+        found: dict[int, CategoryValue | None] = {}
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+            found[answer[0]] = answer[1]
+        return found
+
+    async def chains(
+        self, category: int, ids: Iterable[int], available: Mapping[int, CategoryValue]
+    ) -> dict[int, CategoryValue | None]:
+        """The present state of each, and of every value on its way to the end of its remaps."""
+        found: dict[int, CategoryValue | None] = {}
+        wanted = set(ids)
+        while wanted:
+            fetched = await self.values(category, wanted)
+            found |= fetched
+            targets = {node.remapped_to for node in fetched.values() if node is not None and node.remapped_to}
+            wanted = targets - found.keys() - available.keys()
+        return found
+
+    def journals(self, categories: Iterable[int]) -> list[int]:
+        """The journals there are to read: one for the whole tenant, or one for each category."""
+        return [WHOLE_TENANT] if self.abilities.one_journal else sorted(categories)
+
+    async def page(self, journal: int, *, after: int) -> JournalPage:
+        """Entries after a cursor. Raises JournalCompacted."""
+        if journal == WHOLE_TENANT:
+            return await self._ats.tenant_journal(after=after, limit=PAGE_ENTRIES)
+        try:
+            return await self._ats.journal(self._name(journal), after=after, limit=PAGE_ENTRIES)
+        except NotFound:  # a category that is gone has nothing more to say
+            return JournalPage(results=())
+
+    async def head(self, journal: int) -> JournalPage:
+        """A page that tells the newest seq and the epoch, from a journal of which nothing is known."""
+        try:
+            page = await self.page(journal, after=0)
+        except JournalCompacted as compacted:
+            first = compacted.members.get("firstSeq")
+            if not isinstance(first, int):
+                raise
+            page = await self.page(journal, after=first - 1)
+        if page.last_seq is not None:
+            return page
+        *_, last = [0, *(entry.seq for entry in await self.entries(journal, after=0))]
+        return page.model_copy(update={"last_seq": last})
+
+    async def entries(self, journal: int, *, after: int) -> list[JournalEntry]:
+        """All entries after a cursor."""
+        found: list[JournalEntry] = []
+        while (page := await self.page(journal, after=after)).results:
+            found += page.results
+            after = page.results[-1].seq
+        return found
+
+    def _name(self, category: int) -> int | None:
+        return None if category == self.abilities.orgs_category else category

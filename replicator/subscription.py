@@ -1,0 +1,87 @@
+"""Keeping the subscription by which pings come. An ATS without subscriptions is asked by timer only."""
+
+from collections.abc import Sequence
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+
+from catrelay.client import AtsClient
+from catrelay.models import Applied, Subscription, SubscriptionCreate, SubscriptionUpdate, Topic
+from catrelay.problems import MethodNotAllowed, NotFound, Problem, ServiceUnreachable
+from replicator.store import ReplicaStore, Subscribed
+
+log = structlog.get_logger()
+
+
+class Subscriber:
+    """Sees to it that the ATS sends pings to *public_url*."""
+
+    def __init__(self, ats: AtsClient, store: ReplicaStore, public_url: str, topics: Sequence[Topic]) -> None:
+        self._ats = ats
+        self._store = store
+        self._url = public_url
+        self._topics = tuple(topics)
+        self._reported_seq: int | None = None
+
+    async def ensure(self, *, batches: bool) -> str | None:
+        """Subscribe, or revive the subscription there is. Returns why the ATS refuses; None when all is well."""
+        try:
+            remembered = await run_in_threadpool(self._remembered)
+            if remembered is None or not await self._revive(remembered, batches):
+                await self._subscribe(batches)
+        except (NotFound, MethodNotAllowed):
+            log.info("the ATS has no subscriptions, asking by timer only", ats=self._ats.url)
+        except ServiceUnreachable:
+            raise
+        except Problem as refusal:
+            log.warning("the ATS refuses the subscription, asking by timer only", reason=refusal.detail)
+            return f"no subscription: {refusal.detail}"
+        return None
+
+    async def report(self, seq: int | None) -> None:
+        """Tell the ATS how far its journal is applied."""
+        remembered = await run_in_threadpool(self._remembered)
+        if seq is None or seq == self._reported_seq or remembered is None:
+            return
+        try:
+            path = f"/subscriptions/byID/{remembered.id}/applied"
+            await self._ats.request("PUT", path, body=Applied(seq=seq))
+            self._reported_seq = seq
+        except (NotFound, MethodNotAllowed):
+            self._reported_seq = seq
+
+    async def _revive(self, remembered: Subscribed, batches: bool) -> bool:
+        """Whether the remembered subscription works on."""
+        path = f"/subscriptions/byID/{remembered.id}"
+        try:
+            found = await self._ats.subscription(remembered.id)
+        except NotFound:
+            return False
+        if found.state == "ended":
+            await self._ats.unsubscribe(remembered.id)
+            return False
+        if (found.url, set(found.topics), found.batch) != (self._url, set(self._topics), batches):
+            change = SubscriptionUpdate(url=self._url, topics=self._topics, batch=batches)
+            await self._ats.request("PATCH", path, body=change)
+        if found.state == "suspended":
+            await self._ats.request("POST", f"{path}/resume")
+        return True
+
+    async def _subscribe(self, batches: bool) -> None:
+        self._reported_seq = None
+        made: Subscription = await self._ats.subscribe(
+            SubscriptionCreate(url=self._url, topics=self._topics, batch=batches)
+        )
+        if made.secret is None:
+            raise ServiceUnreachable("the ATS made a subscription without a secret", url=self._ats.url)
+        subscribed = Subscribed(made.id, made.secret)
+
+        def remember() -> None:
+            with self._store.write() as unit:
+                unit.remember_subscription(subscribed)
+
+        await run_in_threadpool(remember)
+
+    def _remembered(self) -> Subscribed | None:
+        with self._store.read() as unit:
+            return unit.subscription()
