@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from ats_stub.api.categories import CategoriesApi
 from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
+from ats_stub.api.related import RelatedApi
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
 from catrelay.asgi import Guard, create_service
@@ -43,6 +44,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
             *JournalApi(store, guard).routes(),
             *CategoriesApi(store, guard).routes(),
+            *RelatedApi(store, guard).routes(),
             *JobsApi(store, guard).routes(),
         ],
         settings=settings,

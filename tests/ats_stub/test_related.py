@@ -1,0 +1,170 @@
+"""summary and changeImpact: their Markdown, and what they count, on both databases."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from ats_stub.domain.related import MAX_NAME_CHARACTERS, Holders, shown, summary
+from ats_stub.domain.values import Value
+from catrelay.tokens import Scope
+from tests.ats_stub.planting import Tree, holding, plant
+from tests.running import Running
+from tests.strategies import names, texts
+
+MAX_VISIBLE_CHARACTERS = 1_000
+markup_like = st.text(st.sampled_from("\\`*_[]<>&~|#+-=.:)(!0123 aé\n"), max_size=40)
+
+
+@pytest.fixture
+def tree(ats: Running) -> Tree:
+    return plant(ats)
+
+
+def at(tree: Tree, value: int, what: str) -> str:
+    return f"{tree.values}/byID/{value}/{what}"
+
+
+def rendered(markdown: str) -> str:
+    """The text that a reader sees."""
+    inline = [token for token in MarkdownIt("js-default").parse(markdown) if token.type == "inline"]
+    return "\n".join(
+        "".join(child.content for child in token.children or [] if child.type in ("text", "text_special"))
+        for token in inline
+    )
+
+
+def collapsed(text: str) -> str:
+    return " ".join(text.split())
+
+
+@given(markup_like | texts)
+def test_a_name_renders_as_its_text_and_never_as_markup(name: str) -> None:
+    markdown = shown(name)
+
+    tokens = MarkdownIt("js-default").parse(markdown)
+    assert [token.type for token in tokens] in ([], ["paragraph_open", "inline", "paragraph_close"])
+    text = collapsed(name)
+    is_cut = len(text) > MAX_NAME_CHARACTERS
+    assert rendered(markdown) == (text[: MAX_NAME_CHARACTERS - 1].rstrip() + "…" if is_cut else text)
+
+
+@given(names, st.lists(texts | st.just("x" * 2_000)), st.integers(1, 10**12))
+def test_a_summary_has_at_most_a_thousand_visible_characters(name: str, titles: list[str], jobs: int) -> None:
+    related = summary(Value(id=1, category=1, name=name), Holders(jobs, jobs // 2, titles))
+
+    assert related is not None
+    assert len(rendered(related.summary)) <= MAX_VISIBLE_CHARACTERS
+
+
+def test_a_summary_counts_the_jobs_of_the_value_itself(ats: Running, tree: Tree) -> None:
+    for number in range(10):
+        status = "active" if number < 3 else "complete"
+        ats.post("/jobs", {"title": f"Job *{number}*", "status": status} | holding(tree.category, tree.data))
+    ats.post("/jobs", holding(tree.category, tree.it))
+
+    related = ats.get(at(tree, tree.data, "summary"))
+
+    assert related["counts"] == {"jobs": 10}
+    assert rendered(related["summary"]).startswith("There are 10 jobs in Data Science, 3 of them open\nJob *9*\n")
+    assert related["summary"].startswith("There are **10 jobs** in Data Science")
+    assert ats.post(at(tree, tree.data, "summary"), {}) == related
+    assert ats.call("POST", at(tree, tree.data, "summary")).json() == related
+    assert ats.get(at(tree, tree.it, "summary"))["summary"] == "There is **1 job** in IT"
+
+
+def test_a_value_that_holds_nothing_or_is_not_there_is_404(ats: Running, tree: Tree) -> None:
+    for path in (
+        at(tree, tree.data, "summary"),
+        at(tree, 999, "summary"),
+        at(tree, tree.other, "summary"),
+        "/categories/byID/999/values/byID/1/summary",
+        f"/orgs/values/byID/{tree.data}/summary",
+    ):
+        assert ats.refused("GET", path) == (404, "not-found")
+        assert ats.refused("POST", path.replace("summary", "changeImpact"), {"available": False}) == (404, "not-found")
+
+
+def test_an_impact_says_what_a_remap_would_move_and_changes_nothing(ats: Running, tree: Tree) -> None:
+    jobs = [ats.post("/jobs", holding(tree.category, tree.data)) for _ in range(9)]
+    jobs.append(ats.post("/jobs", holding(tree.category, tree.data, tree.cloud)))
+    before = ats.get(tree.values)
+
+    remap = {"id": tree.data, "available": False, "remappedTo": tree.cloud}
+    impact = ats.post(at(tree, tree.data, "changeImpact"), remap)
+
+    assert impact["counts"] == {"jobs": 10}
+    assert rendered(impact["summary"]) == "All 10 jobs in Data Science will be moved to Cloud; 1 of them has it already"
+    assert ats.get("/jobs")["results"] == jobs
+    assert ats.get(tree.values) == before
+    assert ats.get("/categories/remapped")["lastSeq"] == 0
+    ats.post(tree.values, remap)
+    assert ats.get("/categories/remapped")["results"][0]["moved"] == impact["counts"]["jobs"]
+    assert re.match("There are .*10 jobs.* in Cloud", ats.get(at(tree, tree.cloud, "summary"))["summary"])
+
+
+def test_an_impact_says_what_an_inactivation_would_take_away(ats: Running, tree: Tree) -> None:
+    for _ in range(10):
+        ats.post("/jobs", holding(tree.category, tree.data))
+
+    impact = ats.post(at(tree, tree.data, "changeImpact"), {"available": False})
+
+    assert impact["counts"] == {"jobs": 10}
+    assert rendered(impact["summary"]) == "10 jobs will lose Data Science"
+
+
+def test_a_rename_or_a_move_in_the_tree_has_no_impact(ats: Running, tree: Tree) -> None:
+    ats.post("/jobs", holding(tree.category, tree.data))
+
+    for harmless in ({"name": "Data"}, {"parent": tree.platforms}, {"parent": None}, {"available": True}, {}):
+        assert ats.refused("POST", at(tree, tree.data, "changeImpact"), harmless) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("broken", "kind"),
+    [
+        ({"available": None}, "null-not-allowed"),
+        ({"id": 999, "available": False}, "invalid-request"),
+        ({"available": False, "colour": "red"}, "invalid-request"),
+        ({"available": False, "remappedTo": 999}, "unknown-remap-target"),
+        ({"values": []}, "nested-values"),
+        ({"parent": 999}, "unknown-parent"),
+        ({"remappedTo": 1}, "remap-without-inactivation"),
+    ],
+)
+def test_an_impossible_change_is_refused_as_the_write_would_be(
+    ats: Running, tree: Tree, broken: object, kind: str
+) -> None:
+    ats.post("/jobs", holding(tree.category, tree.data))
+
+    assert ats.refused("POST", at(tree, tree.data, "changeImpact"), broken) == (400, kind)
+
+
+def test_a_value_with_children_cannot_be_inactivated_so_there_is_no_impact_to_show(ats: Running, tree: Tree) -> None:
+    refused = ats.refused("POST", at(tree, tree.it, "changeImpact"), {"available": False})
+
+    assert refused == (400, "value-has-children")
+
+
+def test_orgs_have_both_too(ats: Running) -> None:
+    north = ats.post("/orgs/values", {"name": "North"})["id"]
+    ats.post("/jobs", {"org": north, "status": "active"})
+
+    assert rendered(ats.get(f"/orgs/values/byID/{north}/summary")["summary"]) == "There is 1 job in North, open"
+    impact = ats.post(f"/orgs/values/byID/{north}/changeImpact", {"available": False})
+    assert impact["counts"] == {"jobs": 1}
+
+
+def test_reading_is_enough_but_in_the_own_tenant_only(
+    ats: Running, tree: Tree, new_token: Callable[[str, str, Scope], str]
+) -> None:
+    ats.post("/jobs", holding(tree.category, tree.data))
+    reader = ats.with_token(new_token("acme", "reader", "read"))
+    other = ats.with_token(new_token("globex", "tests", "admin"), tenant="globex")
+
+    assert reader.post(at(tree, tree.data, "changeImpact"), {"available": False})["counts"] == {"jobs": 1}
+    assert other.refused("GET", at(tree, tree.data, "summary")) == (404, "not-found")
+    assert ats.with_token("").refused("GET", at(tree, tree.data, "summary")) == (401, "unauthorized")
