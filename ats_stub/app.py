@@ -9,15 +9,18 @@ from starlette.concurrency import run_in_threadpool
 from ats_stub.api.categories import CategoriesApi
 from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
-from ats_stub.api.related import RelatedApi
+from ats_stub.api.subscriptions import SubscriptionsApi
+from ats_stub.delivery import Deliverer, DeliveryMetrics
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
 from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
+from catrelay.asgi.probes import Metrics
 from catrelay.logs import configure_logs
+from catrelay.targets import Targets
 from catrelay.tokens import Access
 
-CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable", "remapped.tenant")
+CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable", "remapped.tenant", "pings.batch")
 
 
 def create_app(settings: AtsSettings) -> Starlette:
@@ -26,6 +29,8 @@ def create_app(settings: AtsSettings) -> Starlette:
     registry = registry_of(database)
     store = Store(database)
     guard = Guard(registry)
+    metrics = Metrics()
+    deliverer = Deliverer(store, settings, DeliveryMetrics(metrics.registry))
 
     def orgs_category(access: Access) -> int:
         with store.read(access.tenant_id) as unit:
@@ -35,7 +40,8 @@ def create_app(settings: AtsSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(registry.check_schema)
         try:
-            yield
+            async with deliverer.running():
+                yield
         finally:
             database.close()
 
@@ -44,12 +50,13 @@ def create_app(settings: AtsSettings) -> Starlette:
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
             *JournalApi(store, guard).routes(),
             *CategoriesApi(store, guard).routes(),
-            *RelatedApi(store, guard).routes(),
             *JobsApi(store, guard).routes(),
+            *SubscriptionsApi(store, guard, Targets(settings.allow_targets)).routes(),
         ],
         settings=settings,
         registry=registry,
         lifespan=lifespan,
+        metrics=metrics,
     )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     MetaData,
     PrimaryKeyConstraint,
@@ -153,7 +154,8 @@ changes = Table(
     PrimaryKeyConstraint("tenant", "position"),
 )
 
-# failing_since: of the first failure after the last success. attempts: failures in a row.
+# cursor: the change log position up to which all is done; cursor_object: of a `moved` row right after it, the last job
+# that is. failing_since: of the first failure after the last success. attempts: failures in a row while it is down.
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -166,6 +168,7 @@ subscriptions = Table(
     Column("state", Text, nullable=False),
     Column("secret", Text, nullable=False),
     Column("cursor", BigInteger, nullable=False),
+    Column("cursor_object", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("next_attempt", UtcDateTime),
     Column("failing_since", UtcDateTime),
@@ -179,15 +182,20 @@ subscriptions = Table(
     PrimaryKeyConstraint("tenant", "id"),
 )
 
-# Pings that failed while the cursor moved on past them. ping: path below /t/{tenant}.
+# Pings that failed while the cursor moved on past them. ping: path below /t/{tenant}. subject: value, category,
+# categories or job. position: of the latest change that the ping tells of.
 failing_pings = Table(
     "failing_pings",
     metadata,
     _tenant(),
     Column("subscription", BigInteger, nullable=False),
     Column("ping", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("object", BigInteger, nullable=False),
     Column("operation", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("next_attempt", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant", "subscription", "ping"),
+    ForeignKeyConstraint(["tenant", "subscription"], ["subscriptions.tenant", "subscriptions.id"], ondelete="CASCADE"),
 )

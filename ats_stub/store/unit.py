@@ -13,6 +13,7 @@ from ats_stub.store.categories import CategoryStore
 from ats_stub.store.changes import ChangeLog
 from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
+from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.values import ValueStore
 from catrelay.database import Database
 from catrelay.problems import Forbidden
@@ -91,6 +92,11 @@ class Unit:
     def journal(self) -> JournalStore:
         """The journal of remaps."""
         return JournalStore(self.connection, self.tenant, self.counters)
+
+    @cached_property
+    def subscriptions(self) -> SubscriptionStore:
+        """Subscriptions to pings."""
+        return SubscriptionStore(self.connection, self.tenant, self.counters.position)
 
 
 class WriteUnit(Unit):

@@ -84,17 +84,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant"),
     )
     op.create_table(
-        "failing_pings",
-        sa.Column("tenant", sa.Integer(), nullable=False),
-        sa.Column("subscription", sa.BigInteger(), nullable=False),
-        sa.Column("ping", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.BigInteger(), nullable=False),
-        sa.Column("next_attempt", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["tenant"], ["tenants.tenant"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("tenant", "subscription", "ping"),
-    )
-    op.create_table(
         "jobs",
         sa.Column("tenant", sa.Integer(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -165,6 +154,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("cursor_object", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("next_attempt", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
@@ -177,6 +167,23 @@ def upgrade() -> None:
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["tenant"], ["tenants.tenant"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "failing_pings",
+        sa.Column("tenant", sa.Integer(), nullable=False),
+        sa.Column("subscription", sa.BigInteger(), nullable=False),
+        sa.Column("ping", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("object", sa.BigInteger(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["tenant"], ["tenants.tenant"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "subscription"], ["subscriptions.tenant", "subscriptions.id"], ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant", "subscription", "ping"),
     )
     op.create_table(
         "tokens",

@@ -1,0 +1,100 @@
+"""Subscriptions to pings."""
+
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ats_stub.operations import subscriptions as operations
+from ats_stub.store import Store
+from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
+from catrelay.models import MAX_ID, Applied, SubscriptionCreate, SubscriptionList, SubscriptionUpdate
+from catrelay.problems import LimitExceeded
+from catrelay.targets import Targets
+
+MAX_PAGE = 1_000
+
+
+class _ListQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    gt_id: int = Field(default=0, ge=0, le=MAX_ID, alias="gtID")
+    limit: int = Field(default=MAX_PAGE, ge=1)
+
+
+class SubscriptionsApi:
+    """`/subscriptions`."""
+
+    def __init__(self, store: Store, guard: Guard, targets: Targets) -> None:
+        self._store = store
+        self._guard = guard
+        self._targets = targets
+
+    def routes(self) -> list[Route]:
+        read = self._guard.read
+        one = "/t/{tenant}/subscriptions/byID/{subscription}"
+        return [
+            resource("/t/{tenant}/subscriptions", get=read(self.list), post=read(self.create)),
+            resource(one, get=read(self.show), patch=read(self.update), delete=read(self.delete)),
+            resource(f"{one}/resume", post=read(self.resume)),
+            resource(f"{one}/applied", put=read(self.applied)),
+        ]
+
+    def list(self, request: Request) -> Response:
+        query = parse_query(request, _ListQuery)
+        if query.limit > MAX_PAGE:
+            raise LimitExceeded(f"limit is at most {MAX_PAGE}")
+        access = access_of(request)
+        with self._store.read(access.tenant_id) as unit:
+            found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit)
+        more = f"{request.url.path}?gtID={found[-1].id}&limit={query.limit}" if len(found) == query.limit else None
+        return model_response(SubscriptionList(results=tuple(found), next=more))
+
+    async def create(self, request: Request) -> Response:
+        wanted = await read_model(request, SubscriptionCreate)
+        access = access_of(request)
+        made = await run_in_threadpool(operations.subscribe, self._store, access, wanted, self._targets, now=_now())
+        location = f"/t/{access.tenant}/subscriptions/byID/{made.id}"
+        return model_response(made, status=201, headers={"location": location})
+
+    def show(self, request: Request) -> Response:
+        access = access_of(request)
+        with self._store.read(access.tenant_id) as unit:
+            return model_response(operations.subscription_of(unit, access, _id(request)))
+
+    async def update(self, request: Request) -> Response:
+        patch = await read_model(request, SubscriptionUpdate)
+        updated = await run_in_threadpool(
+            operations.update_subscription,
+            self._store,
+            access_of(request),
+            _id(request),
+            patch,
+            self._targets,
+            now=_now(),
+        )
+        return model_response(updated)
+
+    def delete(self, request: Request) -> Response:
+        operations.unsubscribe(self._store, access_of(request), _id(request), now=_now())
+        return Response(status_code=204)
+
+    def resume(self, request: Request) -> Response:
+        return model_response(operations.resume(self._store, access_of(request), _id(request), now=_now()))
+
+    async def applied(self, request: Request) -> Response:
+        applied = await read_model(request, Applied)
+        noted = await run_in_threadpool(
+            operations.set_applied, self._store, access_of(request), _id(request), applied.seq, now=_now()
+        )
+        return model_response(noted)
+
+
+def _id(request: Request) -> int:
+    return path_id(request, "subscription")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
