@@ -38,7 +38,7 @@ const reveal = saying(async (id, { focus = true } = {}) => {
   if (!row) return;
   tree.select(row);
   history.replaceState(null, "", `#${id}`);
-  if (focus) tree.focus(row);
+  if (focus) tree.focus(row, "center");
 });
 
 function showFound(isSearching) {

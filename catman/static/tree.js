@@ -166,10 +166,10 @@ export class Tree extends EventTarget {
     row.tabIndex = 0;
   }
 
-  focus(row) {
+  focus(row, block = "nearest") {
     this.rove(row);
     row.focus({ preventScroll: true });
-    row.querySelector(":scope > .row").scrollIntoView({ block: "nearest" });
+    row.querySelector(":scope > .row").scrollIntoView({ block });
   }
 
   select(row) {
