@@ -1,0 +1,117 @@
+"""What is served, can be set or can go wrong is documented, and no link leads nowhere."""
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+
+from catrelay.problems import Problem
+from catrelay.settings import ServiceSettings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+CONTRACT = (DOCS / "contract" / "data-migration.md").read_text()
+COMMAND_LINE = (DOCS / "contract" / "command-line.md").read_text()
+ERRORS = (DOCS / "errors.md").read_text()
+
+SERVICES = ["ats_stub", "uploader", "catman", "replicator.careersite"]
+
+# A whole path below the tenant, or "/edit/..." for all that stands below /edit.
+ENDPOINT = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?(/[^`\s]*)`")
+TENANT = "/t/{tenant}"
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    module = importlib.import_module(f"{service}.settings")
+    (found,) = (
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, ServiceSettings) and member.__module__ == module.__name__
+    )
+    return found
+
+
+def endpoints(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """Method and path of everything that *routes* serve; the path as documented, without the tenant."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield "GET", f"{route.path}/"
+        elif isinstance(route, Route):
+            path = re.sub(r":\w+\}", "}", route.path)
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                yield method, path.removeprefix(TENANT) or "/"
+
+
+def is_documented(method: str, path: str) -> bool:
+    """Whether the contract lists it. The org tree has the endpoints of any category's values."""
+    of_category = re.sub("^/orgs/values", "/categories/byID/{category}/values", path)
+    return any(
+        documented_method in ("", method)
+        and (documented in (path, of_category) or (documented.endswith("...") and path.startswith(documented[:-3])))
+        for documented_method, documented in ENDPOINT.findall(CONTRACT)
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_is_documented(service: str, tmp_path: Path) -> None:
+    settings = settings_of(service)(database=f"sqlite:///{tmp_path / 'test.db'}")
+    app = importlib.import_module(f"{service}.app").create_app(settings)
+
+    served = list(endpoints(app.routes))
+
+    assert served
+    assert [endpoint for endpoint in served if not is_documented(*endpoint)] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_is_documented(service: str) -> None:
+    documented = set(re.findall(r"^\| `(CATRELAY_\w+)` \|", COMMAND_LINE + CONTRACT, re.MULTILINE))
+
+    names = {f"CATRELAY_{name.upper()}" for name in settings_of(service).model_fields}
+
+    assert names - documented == set()
+
+
+def test_every_problem_type_has_a_heading_and_every_heading_is_one() -> None:
+    assert sorted(re.findall(r"^### (.+)$", ERRORS, re.MULTILINE)) == sorted(Problem.types())
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    sections = re.split(r"^### (.+)\n", ERRORS, flags=re.MULTILINE)[1:]
+    texts = dict(zip(sections[::2], sections[1::2], strict=True))
+
+    # The guard's is never an answer of its own: it stands in an upload's status.
+    wrong = [
+        name
+        for name, kind in Problem.types().items()
+        if not texts[name].startswith(str(kind.status)) and name != "upload-guard-tripped"
+    ]
+    assert wrong == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments of *page*, made from its headings as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if not link.startswith("https://")]
+
+    for link in links:
+        path, _, fragment = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link} leads nowhere"
+        assert not fragment or fragment in anchors(target), f"{link} names no heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_only_files_that_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:scripts|docs|replicator|catrelay|tests)/[\w/.\-]*)`", page.read_text())
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
