@@ -8,9 +8,16 @@ import typer
 
 from catrelay.cli.failure import EXIT_FAILURE, explain
 from catrelay.cli.group import new_group
+from catrelay.cli.journal import EXAMPLE as JOURNAL_EXAMPLE
+from catrelay.cli.journal import journal
 from catrelay.cli.services import run_service_command, service_names
+from catrelay.cli.status import EXAMPLE as STATUS_EXAMPLE
+from catrelay.cli.status import status
+from catrelay.cli.subscriptions import subscriptions
 from catrelay.cli.up import EXAMPLE as UP_EXAMPLE
 from catrelay.cli.up import up
+from catrelay.cli.upload import upload
+from catrelay.cli.values import values
 from catrelay.demo.command import EXAMPLE as DEMO_EXAMPLE
 from catrelay.demo.command import demo
 
@@ -36,6 +43,11 @@ def build_command() -> typer.Typer:
     app.callback(epilog="Example: catrelay up --data ./suite")(_root)
     app.command(epilog=UP_EXAMPLE)(up)
     app.command(epilog=DEMO_EXAMPLE)(demo)
+    app.command(epilog=STATUS_EXAMPLE)(status)
+    app.command(epilog=JOURNAL_EXAMPLE)(journal)
+    app.add_typer(values, name="values")
+    app.add_typer(upload, name="upload")
+    app.add_typer(subscriptions, name="subscriptions")
     for name in service_names():
         app.command(
             name,

@@ -17,6 +17,7 @@ from catrelay.cli.failure import Failure, explain_invalid, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import print_rows, say
 from catrelay.cli.service import Service
+from catrelay.cli.signatures import option, parameters_after_the_first, presented
 from catrelay.logs import configure_logs
 from catrelay.settings import ServiceSettings
 
@@ -139,13 +140,7 @@ def _with_settings(command: Callable[..., None], service: Service) -> Callable[.
         command({name: text for name, text in given.items() if text is not None}, **arguments)
 
     options = [_setting_option(service, name) for name in service.settings.model_fields]
-    own = list(inspect.signature(command).parameters.values())[1:]
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in [*options, *own]]
-    run.__name__ = command.__name__
-    run.__doc__ = command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # functions may have one
-    return run
+    return presented(run, command, [*options, *parameters_after_the_first(command)])
 
 
 def _setting_option(service: Service, name: str) -> inspect.Parameter:
@@ -154,7 +149,4 @@ def _setting_option(service: Service, name: str) -> inspect.Parameter:
     text = field.description or ""
     if not field.is_required() and default not in (None, ""):
         text += f" [default: {MASK if isinstance(default, SecretStr) else default}]"
-    option = typer.Option("--" + name.replace("_", "-"), help=f"{text} [env: {variable_of(service, name)}]")
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
-    )
+    return option(name, f"{text} [env: {variable_of(service, name)}]")

@@ -1,0 +1,155 @@
+"""Commands that work on data, against a real ATS on a real socket."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from catrelay.cli.services import load_service
+from catrelay.cli.suite import SERVICES
+from tests.catrelay.cli.conftest import Catrelay
+
+Options = list[str]
+
+
+@pytest.fixture(scope="module")
+def ats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Options]:
+    """A running ATS with the tenant acme: the options that say where it is."""
+    database = f"sqlite:///{tmp_path_factory.mktemp('ats')}/ats.db"
+    registry = load_service("ats").open_registry(database)
+    registry.migrate()
+    registry.add_tenant("acme")
+    token = registry.add_token("acme", "test", "admin")
+    registry.close()
+    command = [sys.executable, "-m", "catrelay", "ats", "serve", "--database", database, "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        yield ["--ats", url, "--token", token, "--tenant", "acme"]
+        process.terminate()
+
+
+@pytest.fixture
+def category(ats: Options) -> str:
+    """A new category's id."""
+    url, token = ats[1], ats[3]
+    answer = httpx.post(
+        f"{url}/t/acme/categories", json={"name": "Suburbs"}, headers={"authorization": f"Bearer {token}"}
+    )
+    return str(answer.raise_for_status().json()["id"])
+
+
+def printed(catrelay: Catrelay, *arguments: str) -> Any:
+    outcome = catrelay(*arguments, "--json")
+    assert outcome.status == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def test_values_are_created_updated_remapped_and_inactivated(catrelay: Catrelay, ats: Options, category: str) -> None:
+    def change(verb: str, *arguments: str) -> Any:
+        return printed(catrelay, "values", verb, "--category", category, *arguments, *ats)
+
+    shore = change("create", "North Shore", "--code", "NSH", "--external-id", "shore")
+    takapuna = change("create", "Takapuna", "--parent", str(shore["id"]))
+    bay = change("create", "Browns Bay")
+    renamed = change("update", str(bay["id"]), "--name", "Brown's Bay")
+    remapped = change("remap", str(takapuna["id"]), "--to", str(shore["id"]))
+    gone = change("inactivate", str(bay["id"]))
+
+    assert (shore["code"], shore["externalId"]) == ("NSH", "shore")
+    assert takapuna["parent"] == shore["id"]
+    assert renamed["name"] == "Brown's Bay"
+    assert (remapped["available"], remapped["remappedTo"]) == (False, shore["id"])
+    assert gone["available"] is False
+    assert [value["name"] for value in change("list")] == ["North Shore"]
+    assert change("show", str(takapuna["id"]))["remappedTo"] == shore["id"]
+
+    journal = catrelay("journal", *ats).out
+    assert f"category {category}\tremap {takapuna['id']} → {shore['id']}\t" in journal
+    assert f"category {category}\tinactivate {bay['id']}\t" in journal
+
+
+def test_a_tree_is_listed_with_children_below_their_parents(catrelay: Catrelay, ats: Options, category: str) -> None:
+    where = ["--category", category, *ats]
+    shore = printed(catrelay, "values", "create", "North Shore", *where)
+    takapuna = printed(catrelay, "values", "create", "Takapuna", "--parent", str(shore["id"]), *where)
+
+    listed = catrelay("values", "list", *where).out.splitlines()
+    shown = catrelay("values", "show", str(takapuna["id"]), *where).out.splitlines()
+
+    assert [line.split("\t")[:2] for line in listed] == [
+        ["id", "name"],
+        [str(shore["id"]), "North Shore"],
+        [str(takapuna["id"]), "  Takapuna"],
+    ]
+    assert shown[1].split("\t") == [str(takapuna["id"]), "Takapuna", "", "", str(shore["id"]), "yes", ""]
+
+
+def test_a_broken_rule_is_told_on_one_line(catrelay: Catrelay, ats: Options, category: str) -> None:
+    outcome = catrelay("values", "create", "x", "--parent", "999999", "--category", category, *ats)
+
+    assert outcome.status == 1
+    assert outcome.err.startswith("catrelay: ")
+    assert outcome.err.count("\n") == 1
+
+
+def test_the_journal_is_printed_from_a_cursor_on(catrelay: Catrelay, ats: Options, category: str) -> None:
+    where = ["--category", category, *ats]
+    for name in ("a", "b"):
+        value = printed(catrelay, "values", "create", name, *where)
+        catrelay("values", "inactivate", str(value["id"]), *where)
+    head = json.loads(catrelay("status", "--json", *ats).out)["journalHead"]
+
+    lines = catrelay("journal", "--since", str(head - 1), "--json", *ats).out.splitlines()
+
+    assert [json.loads(line)["seq"] for line in lines] == [head]
+
+
+def test_the_status_tells_of_services_journal_and_subscribers(catrelay: Catrelay, ats: Options) -> None:
+    status = printed(catrelay, "status", *ats)
+
+    assert status["services"] == [{"service": "ats", "url": ats[1], "state": "ready"}]
+    assert status["subscriptions"] == []
+    assert catrelay("status", *ats).out.splitlines()[1] == f"ats\t{ats[1]}\tready"
+
+
+def test_subscriptions_are_listed(catrelay: Catrelay, ats: Options) -> None:
+    assert printed(catrelay, "subscriptions", "list", *ats) == []
+    assert catrelay("subscriptions", "list", *ats).out.startswith("id\tapp\turl\tstate\t")
+
+
+def test_where_the_ats_is_comes_from_a_ready_file_too(
+    catrelay: Catrelay, ats: Options, category: str, tmp_path: Path
+) -> None:
+    member = {"url": ats[1], "token": ats[3], "pid": 1, "database": "sqlite:///x.db"}
+    unreachable = member | {"url": "http://127.0.0.1:1"}
+    suite = {"tenant": "acme", "pid": 1} | dict.fromkeys(SERVICES, unreachable) | {"ats": member}
+    path = tmp_path / "suite.json"
+    path.write_text(json.dumps(suite))
+
+    assert printed(catrelay, "values", "list", "--category", category, "--suite", str(path)) == []
+    states = {row["service"]: row["state"] for row in printed(catrelay, "status", "--suite", str(path))["services"]}
+    assert states == {"ats": "ready", "uploader": "no answer", "catman": "no answer", "careersite": "no answer"}
+
+
+def test_where_the_ats_is_comes_from_the_environment_too(
+    catrelay: Catrelay, ats: Options, category: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option, text in zip(ats[::2], ats[1::2], strict=True):
+        monkeypatch.setenv(f"CATRELAY_{option.removeprefix('--').upper()}", text)
+
+    assert printed(catrelay, "values", "list", "--category", category) == []
+
+
+def test_what_is_missing_to_find_the_ats_is_named(catrelay: Catrelay) -> None:
+    outcome = catrelay("values", "list", "--category", "1", "--tenant", "acme")
+
+    assert outcome.status == 2
+    assert "give --ats and --token, or --suite FILE" in outcome.err
