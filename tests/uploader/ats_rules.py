@@ -62,7 +62,7 @@ class AtsRules:
 
     def present(self) -> Present:
         """Everything there is."""
-        return Present.of(self.tree(), [value for value in self.values.values() if not value.available])
+        return Present.of(self.tree()).with_found(value for value in self.values.values() if not value.available)
 
     def shape(self) -> object:
         """The available tree without what the ATS gives: ids."""

@@ -45,7 +45,7 @@ def ats_states(draw: st.DrawFn) -> AtsRules:
 @st.composite
 def uploads(draw: st.DrawFn, present: AtsRules) -> CategoryValuesUpload:
     """Any body that is accepted: known and unknown nodes in any nesting, some wanted unavailable, some remapped."""
-    known = draw(st.lists(st.sampled_from([*present.values, 99, 0]), max_size=MAX_NODES))
+    known: list[int] = draw(st.lists(st.sampled_from([*present.values, 99, 0]), max_size=MAX_NODES))
     seen: set[int] = set()
     nodes: list[dict[str, object]] = []
     places: list[list[dict[str, object]]] = [nodes]
@@ -85,7 +85,7 @@ def _node(draw: st.DrawFn, present: AtsRules, id_: int, number: int) -> dict[str
     if (id_ or "externalId" in node) and draw(st.integers(0, 3)) == 0:
         node["available"] = False
         others = [one for one in [*present.values, 98] if one != node.get("id")]
-        if others and draw(st.booleans()):
+        if draw(st.booleans()) and others:
             node["remappedTo"] = draw(st.sampled_from(others))
     return node
 

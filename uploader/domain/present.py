@@ -15,17 +15,24 @@ class Present:
     nodes: Mapping[int, CategoryValue]
 
     @classmethod
-    def of(cls, tree: Sequence[CategoryValue], unavailable: Iterable[CategoryValue] = ()) -> "Present":
-        """From a tree answer (nested), where the nesting says who stands under whom, and nodes beside it."""
+    def of(cls, tree: Sequence[CategoryValue]) -> "Present":
+        """From a tree answer, where the nesting says who stands under whom."""
         nodes: dict[int, CategoryValue] = {}
         stack: list[tuple[CategoryValue, int | None]] = [(root, None) for root in reversed(tree)]
         while stack:
             value, parent = stack.pop()
             nodes[value.id] = value.model_copy(update={"parent": parent, "values": None, "available": True})
             stack += [(child, value.id) for child in reversed(value.values or ())]
-        for value in unavailable:
-            nodes.setdefault(value.id, value)
         return cls(nodes)
+
+    def with_found(self, found: Iterable[CategoryValue]) -> "Present":
+        """With nodes that were looked up besides; what the tree says goes first."""
+        nodes = dict(self.nodes)
+        for value in found:
+            # One that became available since the tree was read may stand under one that the tree does not have.
+            parent = value.parent if value.parent in nodes else None
+            nodes.setdefault(value.id, value.model_copy(update={"parent": parent}))
+        return Present(nodes)
 
     @cached_property
     def available(self) -> Mapping[int, CategoryValue]:

@@ -1,0 +1,175 @@
+"""Crashes and absences of the ATS at every point: the upload is finished afterwards, once."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+
+import httpx
+import pytest
+
+from catrelay.client import UploaderClient
+from catrelay.models import CategoryValue, CategoryValuesUpload, UploadPlan, UploadStatus
+from tests.uploader.ats_rules import AtsRules
+from tests.uploader.ats_standin import ALL_CAPABILITIES, CATEGORY, Answering, Crash, Faulty, StandIn, body
+from tests.uploader.conftest import Suite, city
+from uploader.worker import Worker
+
+CAPABILITIES = pytest.mark.parametrize("capabilities", [ALL_CAPABILITIES, None], ids=["ours", "plain"])
+ACTED = pytest.mark.parametrize("acted", [False, True], ids=["before the ATS acted", "after the ATS acted"])
+
+UPLOAD = body(
+    {
+        "externalId": "akl",
+        "values": [
+            {"name": "Twin", "values": [{"name": "Below one"}]},
+            {"name": "Twin", "values": [{"name": "Below two"}, {"id": 2, "name": "Brooklyn"}]},
+            {"externalId": "kum", "name": "Kumeu"},
+            {"externalId": "new", "name": "New", "code": "N"},
+        ],
+    },
+    {"id": 3, "available": False, "remappedTo": 2},
+    {"id": 98, "name": "Nobody"},
+)
+RESULTS = [("Created", 5, 0), ("Updated", 2, 1), ("Closed", 2, 0)]
+PLAIN_RESULTS = [("Created", 6, 0), ("Updated", 1, 1), ("Closed", 2, 0)]  # it does not show that Kumeu is there
+SETTINGS = {"batch_values": 2, "ats_concurrency": 2, "upload_retry_seconds": "0"}
+
+
+def start(capabilities: tuple[str, ...] | None) -> StandIn:
+    rules = city()
+    rules.values[5] = CategoryValue(id=5, available=True, name="Gone", parent=3)
+    return StandIn(rules, capabilities)
+
+
+def outcome(status: UploadStatus) -> list[tuple[str, int, int]]:
+    return [(one.operation, one.succeeded, one.failed) for one in status.results]
+
+
+def state(rules: AtsRules) -> tuple[object, ...]:
+    gone = sorted((value.id, value.remapped_to) for value in rules.values.values() if not value.available)
+    return rules.shape(), gone, len(rules.values), len(rules.writes)
+
+
+async def accept(client: UploaderClient) -> None:
+    await client.upload_values(CATEGORY, CategoryValuesUpload.model_validate(UPLOAD, strict=False))
+
+
+async def work_until_dead(worker: Worker) -> bool:
+    """Whether the process died."""
+    try:
+        await worker.run_due()
+    except Crash:
+        return True
+    except BaseExceptionGroup as group:
+        crashes, others = group.split(Crash)
+        assert crashes is not None
+        assert others is None
+        return True
+    return False
+
+
+async def reports(client: UploaderClient) -> tuple[UploadStatus, UploadPlan]:
+    return await client.upload(CATEGORY, 1), await client.plan(CATEGORY, 1)
+
+
+@CAPABILITIES
+@ACTED
+def test_an_upload_is_finished_once_after_a_crash_at_any_request(
+    new_suite: Callable[[str], Suite], capabilities: tuple[str, ...] | None, acted: bool
+) -> None:
+    async def run(at: int) -> tuple[bool, tuple[object, ...]]:
+        suite, ats = new_suite(f"crash{at}"), start(capabilities)
+        faulty = Faulty(ats.transport(), at, Crash(), acted, dies=True)
+        async with suite.uploader(faulty, **SETTINGS) as (client, worker):
+            await accept(client)
+            died = await work_until_dead(worker)
+        suite.clock.pass_by(3600)
+        async with suite.uploader(ats.transport(), **SETTINGS) as (client, worker):
+            await worker.run_due()
+            status, plan = await reports(client)
+        assert status.status == "Complete"
+        assert outcome(status) == (RESULTS if capabilities is not None else PLAIN_RESULTS)
+        assert plan.summary.failed == 1
+        return died, state(ats.rules)
+
+    expected: list[tuple[object, ...]] = []
+    for at in count():
+        died, end = asyncio.run(run(at))
+        expected.append(end)
+        if not died:
+            break
+    assert len(expected) > 10
+    assert expected == [expected[-1]] * len(expected)
+
+
+@CAPABILITIES
+@ACTED
+def test_an_upload_survives_that_the_ats_goes_away_at_any_request(
+    new_suite: Callable[[str], Suite], capabilities: tuple[str, ...] | None, acted: bool
+) -> None:
+    async def run(at: int) -> tuple[bool, tuple[object, ...]]:
+        suite, ats = new_suite(f"away{at}"), start(capabilities)
+        faulty = Faulty(ats.transport(), at, httpx.ReadError("reset"), acted)
+        async with suite.uploader(faulty, **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            status, _ = await reports(client)
+        assert status.status == "Complete"
+        assert outcome(status) == (RESULTS if capabilities is not None else PLAIN_RESULTS)
+        return faulty.requests > at, state(ats.rules)
+
+    ends: list[tuple[object, ...]] = []
+    for at in count():
+        met, end = asyncio.run(run(at))
+        ends.append(end)
+        if not met:
+            break
+    assert len(ends) > 10
+    assert ends == [ends[-1]] * len(ends)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_an_answer_that_says_nothing_about_the_request_delays_an_upload(suite: Suite, status: int) -> None:
+    ats = start(ALL_CAPABILITIES)
+    answering = Answering(ats.transport(), 6, status)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(answering, **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return (await reports(client))[0]
+
+    assert outcome(asyncio.run(run())) == RESULTS
+
+
+def test_an_upload_that_waits_for_the_ats_is_underway_and_due_by_the_schedule(suite: Suite) -> None:
+    ats = start(ALL_CAPABILITIES)
+    faulty = Faulty(ats.transport(), 0, httpx.ConnectError("refused"), acted=False)
+
+    async def run() -> list[str]:
+        seen: list[str] = []
+        async with suite.uploader(faulty, upload_retry_seconds="100") as (client, worker):
+            await accept(client)
+            for seconds in (0, 79, 42):
+                suite.clock.pass_by(seconds)
+                await worker.run_due()
+                seen.append((await client.upload(CATEGORY, 1)).status)
+        return seen
+
+    assert asyncio.run(run()) == ["Underway", "Underway", "Complete"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_ats_that_refuses_the_token_ends_the_upload(suite: Suite, status: int) -> None:
+    ats = start(ALL_CAPABILITIES)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(Answering(ats.transport(), 5, status), **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    found = asyncio.run(run())
+    assert found.status == "Error"
+    assert found.problem is not None
+    assert found.problem["status"] == status

@@ -1,0 +1,110 @@
+"""The uploader's resources. Source: docs/contract/, "Uploads"."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_body, resource
+from catrelay.client import values_path
+from catrelay.tokens import Registry
+from uploader import operations
+from uploader.settings import UploaderSettings
+from uploader.store import Store
+from uploader.worker import Worker
+
+COLLECTIONS = ("/t/{tenant}/categories/byID/{category}/values/uploads", "/t/{tenant}/orgs/values/uploads")
+
+
+class UploadQuery(BaseModel):
+    """confirm: the inactivations that the guard would stop are meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confirm: Literal["inactivations"] | None = None
+
+
+class PlanQuery(BaseModel):
+    """after: the position of the last item that is known already."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: int = Field(default=0, ge=0, le=2**31 - 1)
+
+
+class NoQuery(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UploadsApi:
+    """Uploads of values, of categories and of the org tree."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        guard: Guard,
+        worker: Worker,
+        settings: UploaderSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._guard = guard
+        self._worker = worker
+        self._settings = settings
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        guard = self._guard
+        routes = []
+        for uploads in COLLECTIONS:
+            routes += [
+                resource(uploads, post=guard.write(self.accept)),
+                resource(f"{uploads}/byID/{{upload}}", get=guard.read(self.status)),
+                resource(f"{uploads}/byID/{{upload}}/plan", get=guard.read(self.plan)),
+            ]
+        return routes
+
+    async def accept(self, request: Request) -> Response:
+        category = _category(request)
+        query = parse_query(request, UploadQuery)
+        body = await read_body(request)
+        access = access_of(request)
+        status = await run_in_threadpool(
+            operations.accept,
+            self._store,
+            self._registry,
+            access,
+            category,
+            body,
+            confirmed=query.confirm is not None,
+            max_depth=self._settings.max_tree_depth,
+            now=self._clock(),
+        )
+        self._worker.wake()
+        location = f"/t/{access.tenant}{values_path(category)}/uploads/byID/{status.id}"
+        return model_response(status, status=201, headers={"location": location})
+
+    def status(self, request: Request) -> Response:
+        parse_query(request, NoQuery)
+        upload = path_id(request, "upload")
+        return model_response(operations.status(self._store, access_of(request), _category(request), upload))
+
+    def plan(self, request: Request) -> Response:
+        query = parse_query(request, PlanQuery)
+        upload = path_id(request, "upload")
+        page = operations.plan(self._store, access_of(request), _category(request), upload, after=query.after)
+        return model_response(page)
+
+
+def _category(request: Request) -> int | None:
+    return path_id(request, "category") if "category" in request.path_params else None

@@ -1,0 +1,59 @@
+"""What can be asked of the uploader, one function each."""
+
+from datetime import datetime
+
+from catrelay.asgi import parse_body
+from catrelay.client import values_path
+from catrelay.models import CategoryValuesUpload, UploadPlan, UploadStatus
+from catrelay.problems import Unavailable
+from catrelay.tokens import Access, Connection, Registry
+from uploader.domain.wanted import wanted_nodes
+from uploader.store import Store
+
+ATS = "ats"
+
+
+def ats_connection(registry: Registry, tenant: str) -> Connection:
+    """How the tenant's ATS is reached. Raises Unavailable when nobody has said so."""
+    for connection in registry.connections(tenant):
+        if connection.name == ATS:
+            return connection
+    raise Unavailable(
+        f"Nobody has said how the ATS of {tenant} is reached: run `catrelay uploader connect --tenant {tenant}`"
+    )
+
+
+def accept(
+    store: Store,
+    registry: Registry,
+    access: Access,
+    category: int | None,
+    body: bytes,
+    *,
+    confirmed: bool,
+    max_depth: int,
+    now: datetime,
+) -> UploadStatus:
+    """Write the upload down, once its body shows nothing wrong; it is worked on afterwards."""
+    ats_connection(registry, access.tenant)
+    wanted_nodes(parse_body(body, CategoryValuesUpload), max_depth=max_depth)
+    with store.write() as unit:
+        collection = values_path(category)
+        ref = unit.accept(access.tenant_id, collection, category, body, confirmed=confirmed, app=access.app, now=now)
+        return unit.reports.status(access.tenant_id, collection, ref.upload)
+
+
+def status(store: Store, access: Access, category: int | None, upload: int) -> UploadStatus:
+    """How the upload stands. Raises NotFound."""
+    with store.read() as reports:
+        return reports.status(access.tenant_id, values_path(category), upload)
+
+
+def plan(store: Store, access: Access, category: int | None, upload: int, *, after: int) -> UploadPlan:
+    """A page of the upload's plan. Raises NotFound."""
+    with store.read() as reports:
+        page, last = reports.plan(access.tenant_id, values_path(category), upload, after=after)
+    if last is None:
+        return page
+    path = f"/t/{access.tenant}{values_path(category)}/uploads/byID/{upload}/plan?after={last}"
+    return page.model_copy(update={"next": path})

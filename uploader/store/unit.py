@@ -1,0 +1,240 @@
+"""Units of work: one snapshot to read from, or one transaction to write in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.elements import ColumnElement
+
+from catrelay.database import Database
+from catrelay.problems import Problem, UploadIncomplete
+from uploader.domain.mapping import Earlier
+from uploader.store.reports import UploadReports
+from uploader.store.schema import INCOMPLETE, items, tenants, uploads
+
+State = Literal["pending", "done", "failed"]
+
+
+class LeaseLost(Exception):
+    """Another process took the upload over, because this one did not say for too long that it is at work."""
+
+
+@dataclass(frozen=True)
+class UploadRef:
+    """One upload of one tenant. tenant_id: the uploader's own number for the tenant."""
+
+    tenant_id: int
+    upload: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An upload to work on. earlier: what is known from its first plan, None before that. owner: of the lease."""
+
+    ref: UploadRef
+    tenant: str
+    category: int | None
+    body: bytes
+    confirmed: bool
+    attempts: int
+    owner: str
+    earlier: Earlier | None
+
+
+@dataclass(frozen=True)
+class ItemOutcome:
+    """What became of an item. value: the object, when it is known."""
+
+    key: str
+    state: State
+    value: int | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """An item of the first plan. document: as the plan shows it, JSON."""
+
+    outcome: ItemOutcome
+    operation: str
+    label: str
+    document: str
+
+
+class Store:
+    """The uploader's database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @contextmanager
+    def read(self) -> Iterator[UploadReports]:
+        """A snapshot."""
+        with self.database.read() as connection:
+            yield UploadReports(connection)
+
+    @contextmanager
+    def write(self) -> Iterator["Unit"]:
+        """A transaction: committed on a clean exit, rolled back on any exception."""
+        with self.database.write() as connection:
+            yield Unit(connection)
+
+
+class Unit:
+    """What changes uploads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.reports = UploadReports(connection)
+
+    def accept(
+        self,
+        tenant_id: int,
+        collection: str,
+        category: int | None,
+        body: bytes,
+        *,
+        confirmed: bool,
+        app: str,
+        now: datetime,
+    ) -> UploadRef:
+        """A new upload, queued. Raises UploadIncomplete while another of the collection is incomplete."""
+        # Ids are per tenant: the tenant's row is the lock under which the next one is found.
+        self._connection.execute(select(tenants.c.tenant).where(tenants.c.tenant == tenant_id).with_for_update())
+        last = self._connection.scalar(select(func.max(uploads.c.id)).where(uploads.c.tenant == tenant_id))
+        ref = UploadRef(tenant_id, (last or 0) + 1)
+        row = {
+            "tenant": tenant_id,
+            "id": ref.upload,
+            "collection": collection,
+            "category": category,
+            "app": app,
+            "body": body,
+            "confirmed": confirmed,
+            "started": now,
+            "status": "Queued",
+            "due": now,
+            "attempts": 0,
+        }
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(uploads).values(row))
+        except IntegrityError as error:
+            other = self._incomplete(tenant_id, collection)
+            raise UploadIncomplete(f"Upload {other} of this collection is not complete", upload=other) from error
+        return ref
+
+    def claim(self, owner: str, *, now: datetime, lease_until: datetime) -> Claim | None:
+        """The upload that waits longest, taken for *owner*; one in work elsewhere only when its lease has run out."""
+        free = or_(uploads.c.lease_until.is_(None), uploads.c.lease_until <= now)
+        row = self._connection.execute(
+            select(uploads, tenants.c.name.label("tenant_name"))
+            .join(tenants, tenants.c.tenant == uploads.c.tenant)
+            .where(uploads.c.status.in_(INCOMPLETE), uploads.c.due <= now, free)
+            .order_by(uploads.c.due, uploads.c.tenant, uploads.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=uploads)
+        ).one_or_none()
+        if row is None:
+            return None
+        ref = UploadRef(row.tenant, row.id)
+        taken = {"owner": owner, "lease_until": lease_until, "status": "Underway"}
+        self._connection.execute(update(uploads).where(_is(ref)).values(taken))
+        earlier = None if row.baseline is None else Earlier(frozenset(orjson.loads(row.baseline)), self._pins(ref))
+        return Claim(ref, row.tenant_name, row.category, row.body, row.confirmed, row.attempts, owner, earlier)
+
+    def hold(self, claim: Claim, lease_until: datetime) -> None:
+        """Say that the work goes on. Raises LeaseLost when it was taken over."""
+        held = self._connection.execute(update(uploads).where(_held(claim)).values(lease_until=lease_until))
+        if held.rowcount == 0:
+            raise LeaseLost(f"upload {claim.ref} is in other hands")
+
+    def release(self, claim: Claim) -> None:
+        """Let any process go on with it at once; nothing happens when that is so already."""
+        self._connection.execute(update(uploads).where(_held(claim)).values(owner=None, lease_until=None))
+
+    def postpone(self, claim: Claim, due: datetime, attempts: int) -> None:
+        """Let any process try again from *due* on. attempts: that brought nothing forward. Raises LeaseLost."""
+        self._end(claim, due=due, attempts=attempts)
+
+    def finish(self, claim: Claim, problem: Problem | None = None) -> None:
+        """End it: in status Error when there is a problem, else Complete. Raises LeaseLost."""
+        document = orjson.dumps(problem.document()).decode() if problem is not None else None
+        self._end(claim, status="Complete" if problem is None else "Error", problem=document)
+
+    def save_plan(self, claim: Claim, head: str, baseline: Sequence[int], new_items: Sequence[NewItem]) -> None:
+        """Keep the first plan. head: JSON of what it says besides its items."""
+        self._connection.execute(
+            update(uploads).where(_is(claim.ref)).values(plan=head, baseline=orjson.dumps(baseline).decode())
+        )
+        rows = [
+            {
+                "tenant": claim.ref.tenant_id,
+                "upload": claim.ref.upload,
+                "position": position,
+                "operation": item.operation,
+                "label": item.label,
+                "item": item.document,
+                "key": item.outcome.key,
+                **_outcome_columns(item.outcome),
+            }
+            for position, item in enumerate(new_items, start=1)
+        ]
+        if rows:
+            self._connection.execute(insert(items), rows)
+
+    def positions(self, ref: UploadRef) -> Mapping[str, int]:
+        """Where each item stands in the plan, by key."""
+        rows = self._connection.execute(select(items.c.key, items.c.position).where(_of(ref)))
+        return {row.key: row.position for row in rows}
+
+    def record(self, claim: Claim, outcomes: Mapping[int, ItemOutcome], lease_until: datetime) -> None:
+        """Note what became of items, by position. Raises LeaseLost."""
+        self.hold(claim, lease_until)
+        if not outcomes:
+            return
+        self._connection.execute(
+            update(items).where(_of(claim.ref), items.c.position == bindparam("at_position")),
+            [{"at_position": position, **_outcome_columns(outcome)} for position, outcome in outcomes.items()],
+        )
+
+    def _end(self, claim: Claim, **columns: object) -> None:
+        released = {"owner": None, "lease_until": None, **columns}
+        ended = self._connection.execute(update(uploads).where(_held(claim)).values(released))
+        if ended.rowcount == 0:
+            raise LeaseLost(f"upload {claim.ref} is in other hands")
+
+    def _incomplete(self, tenant_id: int, collection: str) -> int | None:
+        return self._connection.scalar(
+            select(uploads.c.id).where(
+                uploads.c.tenant == tenant_id, uploads.c.collection == collection, uploads.c.status.in_(INCOMPLETE)
+            )
+        )
+
+    def _pins(self, ref: UploadRef) -> Mapping[str, int]:
+        rows = self._connection.execute(
+            select(items.c.key, items.c.value).where(_of(ref), items.c.value.is_not(None), items.c.key.like("/%"))
+        )
+        return {row.key: row.value for row in rows}
+
+
+def _is(ref: UploadRef) -> ColumnElement[bool]:
+    return and_(uploads.c.tenant == ref.tenant_id, uploads.c.id == ref.upload)
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(_is(claim.ref), uploads.c.owner == claim.owner)
+
+
+def _of(ref: UploadRef) -> ColumnElement[bool]:
+    return and_(items.c.tenant == ref.tenant_id, items.c.upload == ref.upload)
+
+
+def _outcome_columns(outcome: ItemOutcome) -> dict[str, object]:
+    problem = orjson.dumps(outcome.problem.document()).decode() if outcome.problem is not None else None
+    return {"state": outcome.state, "value": outcome.value, "problem": problem}

@@ -1,0 +1,177 @@
+"""Working uploads off: claimed by lease, tried until they are through, however often a process or the ATS goes away."""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import httpx
+import structlog
+
+from catrelay.client import AtsClient
+from catrelay.problems import InternalError, Problem
+from catrelay.tokens import Registry
+from uploader.ats import PASSING, AtsCategory, AtsLimits
+from uploader.attempt import Attempt
+from uploader.operations import ats_connection
+from uploader.settings import UploaderSettings
+from uploader.store import Claim, LeaseLost, Store
+
+log = structlog.get_logger()
+
+JITTER = 0.2
+SHORTEST_WAIT_SECONDS = 0.05
+BEATS_PER_LEASE = 3
+
+
+class Worker:
+    """Works off the uploads in *store*, several at a time, beside other workers on the same database.
+
+    clock and transport: for tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        settings: UploaderSettings,
+        *,
+        clock: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._transport = transport
+        self._limits = AtsLimits(settings.ats_concurrency, settings.batch_values, settings.max_touched_values)
+        self._owner = str(uuid.uuid4())
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        at_work: set[asyncio.Task[None]] = set()
+
+        def ended(task: asyncio.Task[None]) -> None:
+            at_work.discard(task)
+            self._wake.set()
+
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                has_room = len(at_work) < self._settings.uploads_at_once
+                claim = await self._claim() if has_room else None
+                if claim is None:
+                    await self._rest(await self._seconds_to_wait() if has_room else None)
+                else:
+                    task = group.create_task(self._work(claim))
+                    at_work.add(task)
+                    task.add_done_callback(ended)
+
+    async def run_due(self) -> None:
+        """Work everything off that is due now, one upload after the other."""
+        while (claim := await self._claim()) is not None:
+            await self._work(claim)
+
+    async def _rest(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _seconds_to_wait(self) -> float:
+        poll = self._settings.upload_poll_seconds
+        try:
+            due = await asyncio.to_thread(self._next_due)
+        except Exception:  # the database is away, in whatever way: the worker outlives that
+            log.exception("uploads cannot be looked for")
+            return poll
+        if due is None:
+            return poll
+        return min(poll, max(SHORTEST_WAIT_SECONDS, (due - self._clock()).total_seconds()))
+
+    async def _claim(self) -> Claim | None:
+        try:
+            return await asyncio.to_thread(self._claim_now)
+        except Exception:  # likewise
+            log.exception("uploads cannot be claimed")
+            return None
+
+    async def _work(self, claim: Claim) -> None:
+        """One attempt. Whatever comes of it, the upload is ended, or due again, or its lease runs out."""
+        beat = asyncio.create_task(self._keep_lease(claim))
+        attempt = Attempt(claim, self._store, self._settings, self._lease_end)
+        try:
+            await self._try(attempt)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(self._release, claim)
+            raise
+        except LeaseLost:
+            log.warning("upload was taken over by another process", upload=claim.ref.upload, tenant=claim.tenant)
+        except Exception as error:  # noqa: BLE001  (the outermost loop: one upload's trouble is not the others')
+            await self._settle(attempt, error)
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+
+    async def _try(self, attempt: Attempt) -> None:
+        claim = attempt.claim
+        connection = await asyncio.to_thread(ats_connection, self._registry, claim.tenant)
+        async with AtsClient(connection.url, claim.tenant, connection.token, transport=self._transport) as client:
+            await attempt.run(await AtsCategory.meet(client, claim.category, self._limits))
+
+    async def _settle(self, attempt: Attempt, error: Exception) -> None:
+        claim = attempt.claim
+        told = log.bind(upload=claim.ref.upload, tenant=claim.tenant)
+        try:
+            if isinstance(error, PASSING):
+                attempts = 0 if attempt.progressed else claim.attempts
+                told.warning("upload waits for the ATS", attempts=attempts, reason=error.detail)
+                await asyncio.to_thread(self._postpone, claim, attempts)
+            elif isinstance(error, Problem):
+                await asyncio.to_thread(self._fail, claim, error)
+            else:
+                told.error("upload failed for an unforeseen reason", exc_info=error)
+                problem = InternalError("The upload failed for a reason that was logged")
+                await asyncio.to_thread(self._fail, claim, problem)
+        except Exception:  # noqa: BLE001  (the database is away or the upload gone: the lease runs out by itself)
+            told.exception("upload cannot be settled")
+
+    async def _keep_lease(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(self._settings.upload_lease_seconds / BEATS_PER_LEASE)
+            await asyncio.to_thread(self._hold, claim)
+
+    def _lease_end(self) -> datetime:
+        return self._clock() + timedelta(seconds=self._settings.upload_lease_seconds)
+
+    def _next_due(self) -> datetime | None:
+        with self._store.read() as reports:
+            return reports.next_due()
+
+    def _claim_now(self) -> Claim | None:
+        with self._store.write() as unit:
+            return unit.claim(self._owner, now=self._clock(), lease_until=self._lease_end())
+
+    def _hold(self, claim: Claim) -> None:
+        with self._store.write() as unit:
+            unit.hold(claim, self._lease_end())
+
+    def _release(self, claim: Claim) -> None:
+        with self._store.write() as unit:
+            unit.release(claim)
+
+    def _postpone(self, claim: Claim, attempts: int) -> None:
+        waits = self._settings.retry_seconds
+        seconds = waits[min(attempts, len(waits) - 1)] * random.uniform(1 - JITTER, 1 + JITTER)
+        with self._store.write() as unit:
+            unit.postpone(claim, self._clock() + timedelta(seconds=seconds), attempts + 1)
+
+    def _fail(self, claim: Claim, problem: Problem) -> None:
+        with self._store.write() as unit:
+            unit.finish(claim, problem)
