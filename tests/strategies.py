@@ -1,17 +1,35 @@
-"""What hypothesis draws: names of any script, and journals that an ATS could have written."""
+"""What hypothesis draws: text of any script, values, and journals that an ATS could have written."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from catrelay.models import JournalEntry, Operation
+from catrelay.models import COUNTRIES, MAX_ID, CategoryValue, JournalEntry, Location, Operation
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 # Any text that can be stored: surrogates are no characters, and U+0000 is refused.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 names = texts.filter(bool)
+
+ids = st.integers(1, MAX_ID)
+numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+keys = texts.filter(lambda text: 0 < len(text) <= 500)
+locations = st.builds(Location, lat=numbers, lng=numbers, country=st.none() | st.sampled_from(sorted(COUNTRIES)))
+nodes = st.builds(
+    CategoryValue,
+    id=ids,
+    available=st.booleans(),
+    name=texts,
+    code=st.none() | texts,
+    external_id=st.none() | keys,
+    sequence=st.none() | numbers,
+    parent=st.none() | ids,
+    remapped_to=st.none() | ids,
+    location=st.none() | locations,
+    values=st.none(),
+)
 
 # How often each operation is drawn: an inactivation ends what makes a journal intricate.
 WEIGHTS: dict[Operation, int] = {"remap": 6, "restore": 3, "undo": 3, "inactivate": 1}

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from catrelay import models
 from catrelay.asgi import parse_body
 from catrelay.models import (
-    MAX_ID,
     BatchedPing,
     Categories,
     Category,
@@ -19,7 +18,6 @@ from catrelay.models import (
     Change,
     JobRead,
     JournalEntry,
-    Location,
     PingBatch,
     PlanItem,
     Rules,
@@ -28,25 +26,7 @@ from catrelay.models import (
     answer_schema,
 )
 from tests.answers import AnswerValidator
-from tests.strategies import texts
-
-ids = st.integers(1, MAX_ID)
-numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-keys = texts.filter(lambda text: 0 < len(text) <= 500)
-locations = st.builds(Location, lat=numbers, lng=numbers, country=st.none() | st.sampled_from(sorted(models.COUNTRIES)))
-nodes = st.builds(
-    CategoryValue,
-    id=ids,
-    available=st.booleans(),
-    name=texts,
-    code=st.none() | texts,
-    external_id=st.none() | keys,
-    sequence=st.none() | numbers,
-    parent=st.none() | ids,
-    remapped_to=st.none() | ids,
-    location=st.none() | locations,
-    values=st.none(),
-)
+from tests.strategies import nodes
 
 
 @given(nodes)
