@@ -138,7 +138,7 @@ class RelatedData(Wire):
     """
 
     summary: Text
-    counts: dict[str, int] | None = None
+    counts: dict[str, Annotated[int, Field(ge=0)]] | None = None
 
 
 class ValuesBatch(Wire):
