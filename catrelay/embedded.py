@@ -131,6 +131,11 @@ class EmbeddedRegistry:
         with self.database.read() as db:
             return [name for (name,) in db.execute("SELECT name FROM tenants ORDER BY name")]
 
+    def tenant_key(self, tenant: str) -> int:
+        """The number under which tables have the tenant's rows. Raises UnknownTenant."""
+        with self.database.read() as db:
+            return _tenant(db, tenant)
+
     def remove_tenant(self, tenant: str) -> None:
         """All other tables' rows of the tenant go with it by ON DELETE CASCADE."""
         with self.database.write() as db:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from catrelay.asgi import Guard
 from catrelay.client import AtsClient
-from catrelay.models import CategoryValue, ReplicaStatus, Topic
+from catrelay.models import ReplicaStatus, Topic
 from replicator.api import replica_routes
 from replicator.bindings import Binding
 from replicator.catchup import CatchUp, Key
@@ -111,8 +111,8 @@ class Replicator:
         async with self._turn:
             values, categories = self._take_pinged()
             try:
-                await self._source.describe()
-                refusal = await self._subscriber.ensure(batches=self._source.abilities.batches)
+                abilities = await self._source.describe()
+                refusal = await self._subscriber.ensure(batches=abilities.batches)
                 await self._catch_up.everything()
             except BaseException:
                 self._pinged_values |= values
@@ -121,14 +121,13 @@ class Replicator:
             self._last_error = refusal
             await self._report()
 
-    async def look_up(self, category: int, value: int) -> CategoryValue | None:
-        """The value, asked of the ATS when the replica does not know it; None when there is no such value."""
-        found = await run_in_threadpool(self._value, category, value)
-        if found is not None:
-            return found
+    async def look_up(self, category: int, value: int) -> None:
+        """Read the journal on and take over the value's present state: for an app about to refuse it.
+
+        Raises the Problem that the ATS answers, or ServiceUnreachable.
+        """
         async with self._turn:
             await self._catch_up.pinged([(category, value)], [])
-        return await run_in_threadpool(self._value, category, value)
 
     def pinged(self, values: Sequence[Key], categories: Sequence[int]) -> None:
         """Note what pings were about; the work is done after they are answered."""
@@ -171,10 +170,6 @@ class Replicator:
         self._pinged_values, self._pinged_categories = set(), set()
         self._woken.clear()
         return taken
-
-    def _value(self, category: int, value: int) -> CategoryValue | None:
-        with self.store.read() as unit:
-            return unit.value(category, value)
 
     async def _spread(self) -> None:
         await anyio.sleep(self._resync_delay.total_seconds() * self._chance())

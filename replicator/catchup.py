@@ -69,7 +69,6 @@ class CatchUp:
 
     async def everything(self) -> None:
         """The journal after the cursor, then the present trees. The first time: everything there is."""
-        await self._source.describe()
         await self._catch_up(self._read_on_and_refresh)
 
     async def pinged(self, values: Iterable[Key], categories: Iterable[int]) -> None:
@@ -81,6 +80,8 @@ class CatchUp:
         await self._catch_up(answer)
 
     async def _catch_up(self, how: Callable[[], Awaitable[None]]) -> None:
+        if not self._source.is_described:
+            await self._source.describe()
         try:
             if await self._read(self._is_installed):
                 await how()

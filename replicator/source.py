@@ -32,7 +32,18 @@ class Source:
 
     def __init__(self, ats: AtsClient) -> None:
         self._ats = ats
-        self.abilities = Abilities()
+        self._abilities: Abilities | None = None
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the ATS can do, once it was asked."""
+        assert self._abilities is not None, "describe() comes first"
+        return self._abilities
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the ATS was asked what it can do."""
+        return self._abilities is not None
 
     async def describe(self) -> Abilities:
         """Ask what the ATS can do."""
@@ -40,12 +51,10 @@ class Source:
             said = await self._ats.discover()
         except MethodNotAllowed:
             said = None
-        if said is None:
-            self.abilities = Abilities()
-        else:
-            can = said.capabilities
-            self.abilities = Abilities("remapped.tenant" in can, "pings.batch" in can, said.orgs_category)
-        return self.abilities
+        can = said.capabilities if said else ()
+        orgs_category = said.orgs_category if said else None
+        self._abilities = Abilities("remapped.tenant" in can, "pings.batch" in can, orgs_category)
+        return self._abilities
 
     async def categories(self) -> Snapshot[tuple[Category, ...]]:
         """All categories, the org tree's not among them."""

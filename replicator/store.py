@@ -50,6 +50,7 @@ def m001_replica(db: sqlite_utils.Database) -> None:
         f"CREATE TABLE replica_pins ({tenant}, binding TEXT NOT NULL, category INTEGER NOT NULL, object NOT NULL,"
         " value INTEGER, seq INTEGER NOT NULL, earlier TEXT NOT NULL)"
     )
+    db.execute("CREATE INDEX replica_values_by_id ON replica_values (tenant, id)")
     db.execute("CREATE INDEX replica_pins_by_object ON replica_pins (tenant, binding, category, object)")
     db.execute("CREATE INDEX replica_pins_by_seq ON replica_pins (tenant, binding, category, seq)")
 
@@ -218,6 +219,14 @@ class Unit:
             [self.tenant, category, value],
         ).fetchone()
         return None if row is None else CategoryValue.model_validate_json(row[0])
+
+    def categories_of(self, value: int) -> list[int]:
+        """The categories with a value of this id: one at most, unless another vendor's ATS counts per category."""
+        rows = self.db.execute(
+            "SELECT category FROM replica_values WHERE tenant = ? AND id = ? ORDER BY available DESC, category",
+            [self.tenant, value],
+        )
+        return [category for (category,) in rows]
 
     def available_values(self, category: int) -> list[CategoryValue]:
         rows = self.db.execute(

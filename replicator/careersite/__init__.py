@@ -1,0 +1,1 @@
+"""The sample subscriber app: testimonials and articles pinned to category values."""
