@@ -13,7 +13,7 @@ from starlette.routing import Route
 from ats_stub.domain.jobs import JobList
 from ats_stub.operations import jobs as operations
 from ats_stub.store import Store
-from ats_stub.store.jobs import Bound, DateColumn, JobQuery
+from ats_stub.store.job_lists import Bound, DateColumn, JobQuery
 from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
 from catrelay.models import MAX_ID, CategoriesActual, JobsRead, Moment, Text
 from catrelay.problems import FieldError, InvalidRequest, LimitExceeded, NotFound

@@ -1,62 +1,22 @@
-"""Jobs, and the lists that they are in."""
+"""Jobs, with what they reference."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from ats_stub.domain.jobs import Job, JobList, searchable, words
+from ats_stub.domain.jobs import Job, JobList, words
 from ats_stub.domain.references import References, as_answered
 from ats_stub.store import schema
-from catrelay.models import Availability, CategoriesActual, JobWrite
+from ats_stub.store.job_lists import KIND, JobQuery, is_in
+from catrelay.models import Availability, JobWrite
 
 table = schema.jobs
 links = schema.links
-category_values = schema.category_values
 
-KIND = "job"
 MEMBERS_ELSEWHERE = {"categories", "org"}
 """What the links say is not stored a second time in the document."""
-
-DateColumn = Literal["publish_date", "internal_publish_date", "external_publish_date"]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """An end of the range asked for, exclusive: of dates if there is one, then of ids.
-
-    A record lies above a bound with date D and id I when its date > D, or its date = D and its id > I.
-    """
-
-    id: int | None = None
-    date: datetime | None = None
-
-
-@dataclass(frozen=True)
-class JobQuery:
-    """A page of a list. by: the date that *above*, *below* and the order mean; None: there are ids only."""
-
-    which: JobList
-    categories: CategoriesActual | None = None
-    keywords: str = ""
-    by: DateColumn | None = None
-    above: Bound = Bound()
-    below: Bound = Bound()
-    descending: bool = False
-    limit: int = 100
 
 
 class JobStore:
@@ -84,23 +44,7 @@ class JobStore:
 
     def page(self, query: JobQuery, now: datetime) -> list[Job]:
         """The jobs that *query* asks for, in its order."""
-        date = None if query.by is None else table.c[query.by]
-        conditions = [
-            is_in(query.which, now),
-            *self._in_categories(query.categories),
-            *(
-                table.c.words.contains(word, autoescape=True)
-                for word in sorted(set(searchable(query.keywords).split()))
-            ),
-            *_beyond(query.above, date, descending=False),
-            *_beyond(query.below, date, descending=True),
-        ]
-        if date is not None:
-            conditions.append(date.is_not(None))
-        order = [table.c.id] if date is None else [date, table.c.id]
-        return self._read(
-            conditions, [column.desc() for column in order] if query.descending else order, limit=query.limit
-        )
+        return self._read(query.conditions(self._tenant, now), query.order, limit=query.limit)
 
     def insert(self, job: Job) -> None:
         """Add a job with its references."""
@@ -139,8 +83,8 @@ class JobStore:
 
     def _read(
         self,
-        conditions: Sequence[ColumnElement[bool]],
-        order: Sequence[ColumnElement[object]] = (),
+        conditions: Iterable[ColumnElement[bool]],
+        order: Sequence[ColumnElement[Any]] = (),
         *,
         limit: int | None = None,
     ) -> list[Job]:
@@ -188,73 +132,11 @@ class JobStore:
                 )
             )
 
-    def _in_categories(self, wanted: CategoriesActual | None) -> Iterator[ColumnElement[bool]]:
-        """One condition per category: the job holds one of the values, or one below them."""
-        for entry in wanted.root if wanted is not None else ():
-            below = category_values.alias("below")
-            subtree = (
-                select(category_values.c.id)
-                .where(
-                    category_values.c.tenant == self._tenant,
-                    category_values.c.category == entry.category,
-                    category_values.c.id.in_(entry.values),
-                )
-                .cte(recursive=True)
-            )
-            subtree = subtree.union(
-                select(below.c.id).join(subtree, below.c.parent == subtree.c.id).where(below.c.tenant == self._tenant)
-            )
-            yield table.c.id.in_(
-                select(links.c.object).where(
-                    links.c.tenant == self._tenant,
-                    links.c.kind == KIND,
-                    links.c.value.in_(select(subtree.c.id)),
-                )
-            )
-
-
-def is_in(which: JobList, now: datetime) -> ColumnElement[bool]:
-    """The condition on the jobs' columns that `ats_stub.domain.jobs.is_in` states of one job."""
-    match which:
-        case "jobs/template":
-            return table.c.template.is_(True)
-        case "jobs":
-            return table.c.template.is_(False)
-        case "jobs/open":
-            return and_(table.c.template.is_(False), table.c.active.is_(True), _not_passed(table.c.close_date, now))
-        case "jobs/open/externally":
-            return and_(
-                is_in("jobs/open", now),
-                table.c.available_externally.is_(True),
-                _not_passed(table.c.external_close_date, now),
-            )
-
-
-def _not_passed(date: ColumnElement[datetime | None], now: datetime) -> ColumnElement[bool]:
-    return or_(date.is_(None), date > now)
-
 
 def _holds(tenant: int, value: int) -> ColumnElement[bool]:
     return table.c.id.in_(
         select(links.c.object).where(links.c.tenant == tenant, links.c.kind == KIND, links.c.value == value)
     )
-
-
-def _beyond(
-    bound: Bound, date: ColumnElement[datetime | None] | None, *, descending: bool
-) -> Iterator[ColumnElement[bool]]:
-    """The condition that *bound* stands for: above it, or descending, below it."""
-
-    def past(column: ColumnElement[Any], end: object) -> ColumnElement[bool]:
-        return column < end if descending else column > end
-
-    if date is not None and bound.date is not None:
-        if bound.id is None:
-            yield past(date, bound.date)
-        else:
-            yield or_(past(date, bound.date), and_(date == bound.date, past(table.c.id, bound.id)))
-    elif bound.id is not None:
-        yield past(table.c.id, bound.id)
 
 
 def _without(references: References, others: References) -> dict[int, Collection[int]]:

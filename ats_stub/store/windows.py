@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from ats_stub.domain.pings import JOB_TOPICS, Change, Ping, Place, pings_of, pings_of_moved_job
 from ats_stub.store import schema
-from ats_stub.store.jobs import is_in
+from ats_stub.store.job_lists import is_in
 from catrelay.models import Topic
 
 changes = schema.changes
