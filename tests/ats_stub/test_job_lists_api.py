@@ -170,3 +170,30 @@ def test_dates_of_one_audience_default_to_the_publish_date(ats: Running) -> None
     assert ids(ats.get("/jobs", gtExternalPublishDate=now)) == []
     assert ids(ats.get("/jobs", ltPublishDate=now)) == [internal]
     assert ids(ats.get("/jobs", gtPublishDate=YESTERDAY.isoformat(), gtID=0)) == [internal, external]
+
+
+@pytest.mark.parametrize("name", ["PublishDate", "InternalPublishDate", "ExternalPublishDate"])
+def test_the_next_page_after_a_record_is_a_later_date_or_the_same_with_a_higher_id(ats: Running, name: str) -> None:
+    made = [ats.post("/jobs", published(date))["id"] for date in (NOW, TOMORROW, NOW, YESTERDAY, NOW)]
+    found: list[int] = []
+
+    bound = {f"gt{name}": "1970-01-01T00:00:00Z"}
+    while page := ats.get("/jobs", limit=1, **bound)["results"]:
+        found.append(page[0]["id"])
+        date = page[0]["availability"]["jobPublishDates"]["publishDate"]
+        bound = {f"gt{name}": date, "gtID": page[0]["id"]}
+
+    assert found == [made[3], made[0], made[2], made[4], made[1]]
+
+
+def test_with_an_lt_filter_pages_go_back(ats: Running) -> None:
+    made = [ats.post("/jobs", published(date))["id"] for date in (NOW, TOMORROW, NOW, YESTERDAY, NOW)]
+    found: list[int] = []
+
+    bound: dict[str, Any] = {"ltPublishDate": "2999-01-01T00:00:00Z"}
+    while page := ats.get("/jobs", limit=2, **bound)["results"]:
+        found += [job["id"] for job in page]
+        date = page[-1]["availability"]["jobPublishDates"]["publishDate"]
+        bound = {"ltPublishDate": date, "ltID": page[-1]["id"]}
+
+    assert found == [made[1], made[4], made[2], made[0], made[3]]
