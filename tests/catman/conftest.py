@@ -123,9 +123,8 @@ def anybody(tmp_path: Path) -> Iterator[House]:
         async def start() -> tuple[AtsClient, httpx.AsyncClient, int]:
             await stack.enter_async_context(ats.app.router.lifespan_context(ats.app))
             await stack.enter_async_context(editor.router.lifespan_context(editor))
-            client = await stack.enter_async_context(
-                AtsClient("http://ats", TENANT, ats.token, transport=ats_transport)
-            )
+            client = AtsClient("http://ats", TENANT, ats.token, transport=ats_transport)
+            stack.push_async_callback(client.close)
             http = httpx.AsyncClient(transport=httpx.ASGITransport(editor), base_url=EDITOR)
             category = await client.create_category(CategoryWrite(name="Expertise"))
             return client, await stack.enter_async_context(http), category.id

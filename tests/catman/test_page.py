@@ -1,0 +1,358 @@
+"""The page in a real browser: by mouse, by keyboard, for everybody."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from catman.app import create_app
+from catman.settings import CatmanSettings
+from catrelay.client import AtsClient
+from catrelay.models import CategoryValue, CategoryValueWrite, CategoryWrite, RelatedData
+from catrelay.tokens import Connection
+from tests.catman.stage import TENANT, CareerSite, new_ats, new_editor_database, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+
+ColorScheme = Literal["light", "dark"]
+
+AUCKLAND, SHORE, TAKAPUNA, WELLINGTON = "Auckland", "North Shore", "Takapuna <b>", "Te Whanganui-a-Tara"
+
+
+@dataclass
+class Desk:
+    """A browser in front of the editor. values: those of the category, by name."""
+
+    page: "Page"
+    read: Callable[[int], CategoryValue]
+    write: Callable[[CategoryValueWrite], CategoryValue]
+    values: dict[str, CategoryValue]
+    url: str
+    token: str
+
+    def row(self, name: str) -> "Locator":
+        """The tree's row with this name."""
+        return self.page.get_by_role("treeitem", name=name, exact=True)
+
+    def drop(self, name: str, onto: str) -> None:
+        """Drag one row onto another by mouse, and wait until the preview has heard from every app."""
+        self.row(name).locator(".row").drag_to(self.row(onto).locator(".row").first)
+        self.wait_for_preview()
+
+    def wait_for_preview(self) -> None:
+        self.page.locator("#preview [data-total] .total:not(.muted)").wait_for()
+
+    def at_the_ats(self, name: str) -> CategoryValue:
+        """The value that had this name at the start, as it is now."""
+        return self.read(self.values[name].id)
+
+    def said(self) -> str:
+        """What the live region says, once it says something."""
+        self.page.locator("#toast.shown").wait_for()
+        return without_isolates(self.page.locator("#said").inner_text())
+
+    def focused(self) -> str | None:
+        """The name of the focused row."""
+        name = self.page.locator("[role=treeitem]:focus > .row > .name")
+        return name.inner_text() if name.count() else None
+
+
+def is_error(message: "ConsoleMessage") -> bool:
+    """Whether the page itself is at fault: that an answer was a refusal is noted by the browser as an error too."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+def without_isolates(text: str) -> str:
+    return re.sub("[\u2066-\u2069]", "", text)
+
+
+@pytest.fixture
+def desk(chromium: "Browser", tmp_path: Path) -> Iterator[Desk]:
+    """A tree of places: Auckland with North Shore and Takapuna below it, and Wellington."""
+    ats, site = new_ats(tmp_path), CareerSite()
+    with ExitStack() as stack:
+        ats_url = stack.enter_context(serving(ats.app))
+        site_url = stack.enter_context(serving(site.app()))
+        url, (token,) = new_editor_database(
+            tmp_path,
+            Connection("ats", ats_url, ats.token),
+            Connection("careersite", site_url, "token"),
+            scopes=("write",),
+        )
+        editor_url = stack.enter_context(serving(create_app(CatmanSettings(database=url))))
+        portal = stack.enter_context(start_blocking_portal())
+        client = portal.call(AtsClient, ats_url, TENANT, ats.token)
+        stack.callback(portal.call, client.close)
+        category = portal.call(client.create_category, CategoryWrite(name="Region")).id
+
+        values: dict[str, CategoryValue] = {}
+        for name, parent in ((AUCKLAND, None), (SHORE, AUCKLAND), (TAKAPUNA, AUCKLAND), (WELLINGTON, None)):
+            below = {"parent": values[parent].id} if parent else {}
+            write = CategoryValueWrite.model_validate({"name": name, **below})
+            values[name] = portal.call(client.write_value, category, write)
+        takapuna = values[TAKAPUNA].id
+        site.held[takapuna] = RelatedData(summary="*Jake* works here", counts={"testimonials": 3})
+        site.impacts[takapuna] = RelatedData(summary="They move along", counts={"testimonials": 3})
+
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        stack.callback(context.close)
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+        page.goto(f"{editor_url}/t/{TENANT}/sign-in?next=/t/{TENANT}/edit/{category}#token={token}")
+        page.wait_for_url(f"**/edit/{category}")
+        page.get_by_role("treeitem", name=AUCKLAND).press("ArrowRight")
+        page.get_by_role("treeitem", name=SHORE).wait_for()
+        yield Desk(
+            page,
+            lambda value: portal.call(client.value, category, value),
+            lambda write: portal.call(client.write_value, category, write),
+            values,
+            f"{editor_url}/t/{TENANT}/edit/{category}",
+            token,
+        )
+        assert errors == []
+
+
+def test_signing_in_takes_the_token_out_of_the_address(desk: Desk) -> None:
+    assert desk.token not in desk.page.url
+    desk.page.go_back()
+    assert desk.token not in desk.page.url
+
+
+def test_a_drop_shows_what_it_would_do_everywhere_and_then_does_it(desk: Desk) -> None:
+    desk.drop(TAKAPUNA, SHORE)
+
+    dialog = desk.page.get_by_role("dialog")
+    before = desk.at_the_ats(TAKAPUNA)
+    assert before.available
+    assert "3 testimonials" in dialog.locator("[data-app=careersite]").inner_text()
+    assert "Nothing changes here" in dialog.locator("[data-app=ats]").inner_text()
+    assert "Affects 3 testimonials in 1 app." in dialog.inner_text()
+    assert dialog.get_by_role("radio", name=f"Merge into “\u2068{SHORE}").is_checked()
+
+    dialog.get_by_role("button", name="Merge").click()
+
+    assert f"Merged “{TAKAPUNA}” into “{SHORE}”." in desk.said()
+    after = desk.at_the_ats(TAKAPUNA)
+    assert (after.available, after.remapped_to) == (False, desk.values[SHORE].id)
+    assert desk.row(TAKAPUNA).count() == 0
+    assert desk.focused() == SHORE
+
+
+def test_a_cancelled_drop_changes_nothing(desk: Desk) -> None:
+    desk.drop(TAKAPUNA, SHORE)
+
+    desk.page.keyboard.press("Escape")
+
+    desk.page.locator("#preview").wait_for(state="hidden")
+    assert desk.at_the_ats(TAKAPUNA).available
+
+
+def test_a_drop_can_mean_to_move_below(desk: Desk) -> None:
+    desk.drop(WELLINGTON, SHORE)
+
+    desk.page.get_by_role("radio", name="Move below").check()
+    desk.wait_for_preview()
+    desk.page.get_by_role("button", name="Move").last.click()
+
+    assert desk.said() == f"Moved “{WELLINGTON}” below “{SHORE}”."
+    assert desk.at_the_ats(WELLINGTON).parent == desk.values[SHORE].id
+    assert desk.row(WELLINGTON).get_attribute("aria-level") == "3"
+    assert desk.focused() == WELLINGTON
+
+
+def test_a_drop_that_cannot_be_says_why(desk: Desk) -> None:
+    desk.row(AUCKLAND).locator(".row").first.drag_to(desk.row(SHORE).locator(".row"))
+
+    dialog = desk.page.get_by_role("dialog")
+    dialog.wait_for()
+
+    text = without_isolates(dialog.inner_text())
+    assert "“Auckland” still has 2 values below it. Move or merge them first." in text
+    assert "“North Shore” is itself below “Auckland”." in text
+    assert dialog.get_by_role("button").all_inner_texts() == ["Close"]
+
+
+def test_a_value_dropped_on_the_strip_above_moves_to_the_top_level(desk: Desk) -> None:
+    page = desk.page
+    desk.row(TAKAPUNA).locator(".row").hover()
+    page.mouse.down()
+    desk.row(SHORE).locator(".row").hover()
+    page.locator("#top-drop").hover()
+    page.mouse.up()
+    desk.wait_for_preview()
+    page.get_by_role("button", name="Move").last.click()
+
+    assert desk.said() == f"Moved “{TAKAPUNA}” to the top level."
+    assert desk.at_the_ats(TAKAPUNA).parent is None
+
+
+def test_the_same_merge_by_keyboard_alone(desk: Desk) -> None:
+    keys = desk.page.keyboard
+    desk.row(AUCKLAND).focus()
+    for key in ("ArrowDown", "ArrowDown"):
+        keys.press(key)
+    assert desk.focused() == TAKAPUNA
+
+    keys.press("Control+x")
+    assert f"Took “{TAKAPUNA}”" in desk.said()
+    keys.press("ArrowUp")
+    keys.press("Control+v")
+    desk.wait_for_preview()
+    assert desk.page.evaluate("document.activeElement.id") == "preview-title"
+    for _ in range(4):  # the choice, the apps' answers, Cancel, then what confirms
+        keys.press("Tab")
+    keys.press("Enter")
+
+    assert f"Merged “{TAKAPUNA}” into “{SHORE}”." in desk.said()
+    assert desk.at_the_ats(TAKAPUNA).remapped_to == desk.values[SHORE].id
+    assert desk.focused() == SHORE
+
+
+def test_the_same_merge_through_the_dialog(desk: Desk) -> None:
+    desk.row(TAKAPUNA).click()
+    desk.page.get_by_role("button", name="Merge or move…").click()
+    desk.page.get_by_label("Find the value to move or merge into").fill("NORTH")
+    desk.page.locator("#picks").get_by_role("button", name=SHORE).click()
+    desk.wait_for_preview()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+
+    assert f"Merged “{TAKAPUNA}” into “{SHORE}”." in desk.said()
+
+
+def test_a_value_can_be_renamed_in_place(desk: Desk) -> None:
+    desk.row(TAKAPUNA).press("F2")
+    desk.page.get_by_label("New name").fill("Ōrewa")
+    desk.page.keyboard.press("Enter")
+
+    assert desk.said() == f"Renamed “{TAKAPUNA}” to “Ōrewa”."
+    assert desk.at_the_ats(TAKAPUNA).name == "Ōrewa"
+    assert desk.focused() == "Ōrewa"
+    assert desk.page.locator("#details-title").inner_text() == "Ōrewa"
+
+
+def test_values_can_be_added_at_the_top_and_below_another(desk: Desk) -> None:
+    for opener, name in (("Add a value", "Samoa"), ("Add below", "Apia")):
+        desk.page.get_by_role("button", name=opener).click()
+        desk.page.get_by_label("Name", exact=True).fill(name)
+        desk.page.get_by_role("button", name="Add", exact=True).click()
+        desk.page.locator("#details-title", has_text=name).wait_for()
+
+    assert desk.focused() == "Apia"
+    assert desk.row("Samoa").get_attribute("aria-expanded") == "true"
+    assert desk.row("Apia").get_attribute("aria-level") == "2"
+
+
+def test_what_the_ats_refuses_is_read_in_the_form(desk: Desk) -> None:
+    desk.row(WELLINGTON).click()
+    desk.page.get_by_role("button", name="Add below").click()
+    desk.write(CategoryValueWrite(id=desk.values[WELLINGTON].id, available=False))
+
+    desk.page.get_by_label("Name", exact=True).fill("Petone")
+    desk.page.get_by_role("button", name="Add", exact=True).click()
+
+    error = desk.page.locator("#adding-error:not(:empty)")
+    error.wait_for()
+    assert error.inner_text().startswith("The parent is not available.")
+
+
+def test_a_value_can_be_retired_from_the_keyboard(desk: Desk) -> None:
+    desk.row(WELLINGTON).press("Delete")
+    desk.wait_for_preview()
+    desk.page.get_by_role("button", name="Retire “").click()
+
+    assert desk.said() == f"Retired “{WELLINGTON}”."
+    assert not desk.at_the_ats(WELLINGTON).available
+    assert desk.focused() is not None
+
+
+def test_the_tree_is_walked_with_the_keys_of_a_tree(desk: Desk) -> None:
+    keys = desk.page.keyboard
+    desk.row(AUCKLAND).focus()
+    walk = []
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowDown", "Home", "End", "a", "t"):
+        keys.press(key)
+        walk.append(desk.focused())
+
+    assert walk == [SHORE, TAKAPUNA, AUCKLAND, AUCKLAND, WELLINGTON, AUCKLAND, WELLINGTON, AUCKLAND, AUCKLAND]
+    assert desk.page.locator('[role=treeitem][tabindex="0"]').count() == 1
+
+
+def test_enter_reads_a_value_and_escape_returns_to_it(desk: Desk) -> None:
+    desk.row(TAKAPUNA).press("Enter")
+    desk.page.get_by_text("Jake").wait_for()
+
+    assert desk.page.evaluate("document.activeElement.id") == "details-title"
+    desk.page.keyboard.press("Escape")
+    assert desk.focused() == TAKAPUNA
+
+
+def test_a_search_opens_the_tree_where_the_value_is(desk: Desk) -> None:
+    desk.page.reload()
+    desk.page.get_by_label("Find a value").fill("taka")
+    desk.page.locator("#found").get_by_role("button").click()
+
+    desk.page.locator("[aria-selected=true]", has_text=TAKAPUNA).wait_for()
+    assert desk.row(AUCKLAND).get_attribute("aria-expanded") == "true"
+    assert desk.page.locator("#found").is_hidden()
+
+
+def test_an_address_with_a_value_opens_it(desk: Desk) -> None:
+    page = desk.page.context.new_page()
+    page.goto(f"{desk.url}#{desk.values[TAKAPUNA].id}")
+
+    page.locator("[aria-selected=true]", has_text=TAKAPUNA).wait_for()
+    assert page.locator("#details-title").inner_text() == TAKAPUNA
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_on_the_page_shuts_anybody_out(desk: Desk, scheme: ColorScheme, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = desk.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    problems: dict[str, Any] = {}
+
+    def check(state: str) -> None:
+        found = Axe().run(page).response["violations"]
+        problems.update({f"{state}: {each['id']}": each["nodes"] for each in found})
+
+    check("tree")
+    desk.row(TAKAPUNA).click()
+    page.get_by_text("Jake").wait_for()
+    check("details")
+    page.get_by_role("button", name="Rename").click()
+    check("renaming")
+    page.get_by_role("button", name="Merge or move…").click()
+    page.locator("#picks button").first.wait_for()
+    check("picker")
+    page.locator("#picks").get_by_role("button", name=SHORE).click()
+    desk.wait_for_preview()
+    check("preview")
+    page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+    desk.said()
+    check("done")
+    page.get_by_label("Find a value").fill("north")
+    page.locator("#found button").wait_for()
+    check("search")
+    page.get_by_role("button", name="Add a value").click()
+    check("adding")
+    page.goto(desk.url.rpartition("/")[0])
+    check("categories")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#token-error").wait_for()
+    check("sign-in")
+
+    assert problems == {}
