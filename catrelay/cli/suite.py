@@ -120,14 +120,14 @@ def set_up(service: Service, suite: Suite, tokens: Mapping[str, Mapping[str, str
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def locked(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[int]:
     """Hold *folder* for one suite. Gives the lock's descriptor: services that inherit it hold the lock as well.
 
     Waits for the services of a suite that was just killed. Raises Failure when the folder stays in use.
     """
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + wait_seconds
         told = False
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:

@@ -89,9 +89,11 @@ class Supervisor:
                     )
                 since = loop.time()
                 if ready:
-                    was_ready = True
                     self._pids[program.name] = process.pid
                     self._publish()
+                    if was_ready:
+                        say(f"{program.name} serves again")
+                    was_ready = True
                     await self._ends_or_is_held(program, process)
             finally:
                 self._pids.pop(program.name, None)

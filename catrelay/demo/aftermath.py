@@ -14,7 +14,7 @@ async def check_jobs(stage: Stage, flow: Flow, before: Mapping[int, JobRead], mo
     after = await stage.jobs()
     flow.check(
         f"all {len(stage.books.jobs)} jobs are where the document says, {len(moved)} of them moved",
-        expected=stage.books.jobs,
+        expected=dict(stage.books.jobs),  # the books go on, the check is of now
         seen={job: pins_read(read) for job, read in after.items()},
     )
     flow.check(
@@ -31,7 +31,7 @@ async def check_jobs(stage: Stage, flow: Flow, before: Mapping[int, JobRead], mo
 
 async def check_testimonials(stage: Stage, flow: Flow, moved: frozenset[int]) -> None:
     """Each testimonial is, before long, where the books have it."""
-    expected = stage.books.testimonials
+    expected = dict(stage.books.testimonials)  # the books go on, the check is of now
     flow.check(
         f"all {len(expected)} testimonials are where the document says, {len(moved)} of them moved",
         expected=expected,

@@ -3,7 +3,9 @@
 import asyncio
 import importlib.util
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -51,6 +53,7 @@ def demo(
     The data: ISO 3166 countries and subdivisions, job fields, 300 jobs, 200 testimonials.
     """
     _check_installed()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the suite is stopped too
     with _folder(data, keep=keep) as folder:
         databases = databases_of(folder, ats_database, _shareable(ats_database))
         options = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catrelay.cli.failure import Failure
-from catrelay.cli.suite import GRANTS, SERVICES, Member, Suite, read_suite, tokens_of, write_private
+from catrelay.cli.suite import GRANTS, SERVICES, Member, Suite, locked, read_suite, tokens_of, write_private
 
 
 def test_tokens_are_made_once_for_each_tenant_and_kept_from_others_eyes(tmp_path: Path) -> None:
@@ -50,3 +50,11 @@ def test_what_is_no_ready_file_is_said_to_be_none(tmp_path: Path, content: str |
 
     with pytest.raises(Failure, match="does not tell of a running suite"):
         read_suite(path)
+
+
+def test_a_folder_is_for_one_suite_at_a_time(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(Failure, match="another suite runs on"), locked(tmp_path, wait_seconds=0):
+        pass
+
+    with locked(tmp_path, wait_seconds=0):
+        pass

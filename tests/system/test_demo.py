@@ -1,0 +1,82 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from catrelay.cli.suite import read_suite
+from catrelay.demo.suite import free_base_port as next_base_port
+from catrelay.demo.suite import free_tenant
+from tests.system.suites import free_base_port, is_free, is_running
+
+FLOWS = 4
+
+
+def demo(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "catrelay", "demo", "--base-port", str(free_base_port()), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_all_flows_end_as_the_document_says_on_sqlite_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    played = demo("--once")
+
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert played.stdout.count("ended as the document says") == FLOWS
+    assert "✗" not in played.stdout
+    assert f"{FLOWS} of {FLOWS} flows ended as the document says" in played.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_flows_end_as_the_document_says_on_postgresql_and_do_so_again(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    for run in ("first", "second"):
+        played = demo("--once", "--data", str(tmp_path / run), "--ats-database", postgres_database)
+
+        assert played.returncode == 0, played.stdout + played.stderr
+        assert played.stdout.count("ended as the document says") == FLOWS
+        assert not (tmp_path / run / "ats.db").exists()
+        assert not (tmp_path / run / "uploader.db").exists()
+    assert free_tenant("acme", postgres_database) == "acme-3"
+
+
+def test_without_once_the_demo_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "catrelay", "demo", "--base-port", str(free_base_port()), "--data", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("Serving"):
+                break
+        suite = read_suite(tmp_path / "suite.json")
+        page = httpx.get(f"{suite.careersite.url}/t/acme/careers")
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 128 + signal.SIGTERM, "".join(lines)
+    assert page.status_code == 200
+    assert any(f"/t/acme/sign-in#token={suite.catman.token}" in line for line in lines)
+    assert not is_running(suite.pid)
+
+
+def test_a_database_that_cannot_be_reached_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "catrelay", "demo", "--once"]
+    command += ["--ats-database", "postgresql://127.0.0.1:1/nowhere", "--data", str(tmp_path)]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "Connection refused" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_free_ports_are_found_beside_taken_ones() -> None:
+    base_port = next_base_port()
+
+    assert all(is_free(base_port + index) for index in range(4))
