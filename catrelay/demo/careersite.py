@@ -3,7 +3,7 @@
 from pydantic import RootModel
 
 from catrelay.client import ServiceClient
-from catrelay.models import CategoryValue, CategoryValues, Id, ReceivedPings, ReplicaStatus, Text, Wire
+from catrelay.models import Id, ReceivedPings, ReplicaStatus, Text, Wire
 
 PAGE_PINGS = 1_000
 
@@ -33,10 +33,6 @@ class CareersiteClient(ServiceClient):
         """Publish a testimonial."""
         body = {"author": author, "text": text, "category": category, "value": value}
         return await self.post("/testimonials", TestimonialRead, body)
-
-    async def tree(self, category: int) -> tuple[CategoryValue, ...]:
-        """The replicated tree."""
-        return (await self.get(f"/replica/categories/byID/{category}/values", CategoryValues)).root
 
     async def status(self) -> ReplicaStatus:
         """How the replica stands."""
