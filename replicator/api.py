@@ -45,6 +45,7 @@ PINGED = (
     "/users/byID/{user}",
     "/candidates/byID/{candidate}",
 )
+NOT_SIGNED = "The ping is not signed with this app's secret"
 VALUES = ("/categories/byID/{category}/values", "/orgs/values")
 
 
@@ -82,12 +83,12 @@ class _ReplicaApi:
         self._find = find
 
     async def ping(self, request: Request) -> Response:
-        replicator = self._of(request)
+        replicator = self._pinged(request)
         await _verified(request, replicator)
         return await _received(replicator, [_path_below_tenant(request)])
 
     async def ping_batch(self, request: Request) -> Response:
-        replicator = self._of(request)
+        replicator = self._pinged(request)
         batch = parse_body(await _verified(request, replicator), PingBatch)
         return await _received(replicator, [ping.path for ping in batch.pings])
 
@@ -131,6 +132,12 @@ class _ReplicaApi:
         path = f"{request.url.path}?gtID={page[-1].id}&limit={query.limit}" if more else None
         return model_response(ReceivedPings(results=page, next=path))
 
+    def _pinged(self, request: Request) -> "Replicator":
+        replicator = self._find(request.path_params["tenant"])
+        if replicator is None:  # a stranger is not told which tenants there are
+            raise Unauthorized(NOT_SIGNED)
+        return replicator
+
     def _of(self, request: Request) -> "Replicator":
         tenant = request.path_params["tenant"]
         replicator = self._find(tenant)
@@ -152,7 +159,7 @@ async def _verified(request: Request, replicator: "Replicator") -> bytes:
     try:
         verify(body, request.headers, signing_secrets=[known] if known else [])
     except SignatureInvalid as error:
-        raise Unauthorized("The ping is not signed with this app's secret") from error
+        raise Unauthorized(NOT_SIGNED) from error
     return body
 
 
