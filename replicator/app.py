@@ -92,7 +92,7 @@ class Replicator:
                     await self.catch_up()
                     due = self._time() + jittered(self._interval, self._chance()).total_seconds()
                 else:
-                    await self._answer_pings()
+                    await self.answer_pings()
                 failures = 0
                 wait_until = due
             except Exception as error:  # noqa: BLE001 - the worker's outermost loop: whatever it was, it is tried again
@@ -120,6 +120,14 @@ class Replicator:
                 raise
             self._last_error = refusal
             await self._report()
+
+    async def answer_pings(self) -> None:
+        """Do what pings were the occasion for; `run` does so whenever some came."""
+        async with self._turn:
+            values, categories = self._take_pinged()
+            if values or categories:
+                await self._catch_up.pinged(values, categories)
+                await self._report()
 
     async def look_up(self, category: int, value: int) -> None:
         """Read the journal on and take over the value's present state: for an app about to refuse it.
@@ -153,13 +161,6 @@ class Replicator:
             last_catch_up=state.last_catch_up,
             last_error=self._last_error,
         )
-
-    async def _answer_pings(self) -> None:
-        async with self._turn:
-            values, categories = self._take_pinged()
-            if values or categories:
-                await self._catch_up.pinged(values, categories)
-                await self._report()
 
     async def _report(self) -> None:
         status = await run_in_threadpool(self.status)

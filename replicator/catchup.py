@@ -156,7 +156,9 @@ class CatchUp:
     async def _refresh(self, unclear: set[Key]) -> bool:
         """Take over the present trees. Returns whether they show what the journal says after the cursor."""
         categories = (await self._source.categories()).answer
-        fetched = [await self._fetch_tree(category, unclear) for category in self._ids(categories)]
+        held = await self._read(self._held_categories)
+        everywhere = sorted({*self._ids(categories), *held})
+        fetched = [await self._fetch_tree(category, unclear) for category in everywhere]
         await self._write(lambda unit: self._take_over(unit, fetched, categories=categories))
         cursor = (await self._read(lambda unit: unit.cursors())).get(WHOLE_TENANT)
         return cursor is not None and any(one.journal_seq > cursor for one in fetched)
@@ -240,7 +242,8 @@ class CatchUp:
             unit.remove_values(one.category, [value for value, node in one.nodes.items() if node is None])
         if resync or self._by_states:
             settled = [one.settled(frozenset(value for of, value in later if of == one.category)) for one in fetched]
-            self._move(unit, (), [moves for moves in settled if moves])
+            if any(settled):
+                self._move(unit, (), [moves for moves in settled if moves])
         for category in categories or ():
             unit.save_category(category)
         if categories is not None:

@@ -99,7 +99,126 @@ def entry(seq: int, operation: Operation, id_: int, other: int | None = None) ->
     )
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> object:
+def remap(seq: int, id_: int, to: int) -> JournalEntry:
+    return entry(seq, "remap", id_, to)
+
+
+def test_a_swap_is_one_assignment(app: App) -> None:
+    at_1, at_2 = app.add_quote(1), app.add_quote(2)
+
+    # Values that swap: 1 to 3, 2 to 1, 3 to 2, each restored before it is a target.
+    apply(
+        app,
+        quotes(),
+        [remap(1, 1, 3), entry(2, "restore", 1), remap(3, 2, 1), entry(4, "restore", 2), remap(5, 3, 2)],
+    )
+
+    assert app.quotes() == {at_1: 2, at_2: 1}
+
+
+def test_a_chain_ends_at_its_end_for_objects_from_every_link(app: App) -> None:
+    quoted = [app.add_quote(value) for value in (1, 2, 3)]
+
+    moved = apply(app, quotes(), [remap(1, 1, 2), remap(2, 2, 3)])
+
+    assert app.quotes() == dict.fromkeys(quoted, 3)
+    assert moved == 2
+
+
+def test_an_object_that_already_has_the_target_keeps_it_once_and_gets_both_back(app: App) -> None:
+    both, only_target = app.add_article({1, 2}), app.add_article({2})
+
+    apply(app, articles(), [remap(1, 1, 2)])
+    assert app.articles() == {both: {2}, only_target: {2}}
+
+    apply(app, articles(), [entry(2, "undo", 1, 1)])
+    assert app.articles() == {both: {1, 2}, only_target: {2}}
+
+
+def test_an_undo_leaves_alone_what_the_app_pinned_elsewhere_since(app: App) -> None:
+    stayed, repinned = app.add_quote(1), app.add_quote(1)
+    apply(app, quotes(), [remap(1, 1, 2)])
+    app.pin_quote(repinned, 3)
+
+    apply(app, quotes(), [entry(2, "undo", 1, 1)])
+
+    assert app.quotes() == {stayed: 1, repinned: 3}
+
+
+def test_an_undo_leaves_alone_what_was_at_the_target_before(app: App) -> None:
+    moved, native = app.add_quote(1), app.add_quote(2)
+    apply(app, quotes(), [remap(1, 1, 2)])
+
+    apply(app, quotes(), [entry(2, "undo", 1, 1)])
+
+    assert app.quotes() == {moved: 1, native: 2}
+
+
+def test_what_was_restored_without_undo_brings_no_object_back(app: App) -> None:
+    quote = app.add_quote(1)
+
+    apply(app, quotes(), [remap(1, 1, 2), entry(2, "restore", 1)])
+
+    assert app.quotes() == {quote: 2}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("unhook", {1: None, 2: 2}), ("delete", {2: 2}), ("keep", {1: 1, 2: 2})]
+)
+def test_an_inactivation_without_remap_follows_the_policy(
+    app: App, policy: Policy, expected: dict[int, int | None]
+) -> None:
+    app.add_quote(1)
+    app.add_quote(2)
+
+    apply(app, quotes(policy), [entry(1, "inactivate", 1)])
+
+    assert app.quotes() == expected
+
+
+def test_an_article_that_loses_a_value_keeps_its_others_unless_it_is_deleted(app: App) -> None:
+    article = app.add_article({1, 2})
+
+    apply(app, articles("unhook"), [entry(1, "inactivate", 1)])
+    assert app.articles() == {article: {2}}
+
+    apply(app, articles("delete"), [entry(2, "inactivate", 2)])
+    assert app.articles() == {}
+
+
+def test_other_tenants_and_other_categories_stay_as_they_are(app: App) -> None:
+    other_tenant = App(app.database, tenant=2)
+    theirs, elsewhere = other_tenant.add_quote(1), app.add_quote(1, category=18)
+
+    apply(app, quotes(), [remap(1, 1, 2)])
+
+    assert other_tenant.quotes() == {theirs: 1}
+    assert app.quotes() == {elsewhere: 1}
+
+
+def test_a_binding_of_one_category_leaves_the_others_to_others() -> None:
+    binding = ColumnBinding(kind="jobs", table="jobs", key="id", column="stage", category=17)
+
+    assert binding.covers(17)
+    assert not binding.covers(18)
+
+
+def test_a_binding_needs_a_category_or_a_column_that_says_it() -> None:
+    with pytest.raises(ValueError, match="either a category or a category_column"):
+        ColumnBinding(kind="jobs", table="jobs", key="id", column="stage")
+
+
+def test_names_of_tables_and_columns_may_be_any(tmp_path: Path) -> None:
     with app_database(tmp_path) as database:
-        yield App(database)
+        app = App(database)
+        with database.write() as db:
+            db.execute('CREATE TABLE "order ""x""" ("group" TEXT PRIMARY KEY, "select" INTEGER)')
+            db.execute('INSERT INTO "order ""x""" VALUES (\'a\', 1)')
+        binding = ColumnBinding(
+            kind="orders", table='order "x"', key="group", column="select", category=17, tenant_column=None
+        )
+
+        apply(app, binding, [remap(1, 1, 2)])
+
+        with database.read() as db:
+            assert db.execute('SELECT "group", "select" FROM "order ""x"""').fetchall() == [("a", 2)]

@@ -1,0 +1,540 @@
+"""A replica comes to the ATS's state, and objects to where the journal puts them, whatever happens on the way."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import sqlite_utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catrelay.models import JournalEntry
+from catrelay.problems import Unavailable
+from replicator import Binding, Replicator, Transfer
+from tests.replicator.objects import CATEGORY, App, ObjectOracle, Pin, app_database, articles, quotes
+from tests.replicator.standin import ORGS, StandIn
+from tests.strategies import journals
+
+PUBLIC_URL = "http://app"
+
+
+def replicator_of(ats: StandIn, app: App, bindings: Sequence[Binding] | None = None) -> Replicator:
+    return Replicator(
+        ats=ats.client(),
+        store=app.store,
+        bindings=[quotes(), articles()] if bindings is None else bindings,
+        public_url=PUBLIC_URL,
+        interval=timedelta(hours=1),
+        resync_delay=timedelta(0),
+    )
+
+
+def catch_up(ats: StandIn, app: App, bindings: Sequence[Binding] | None = None) -> None:
+    """As a restarted process does it."""
+    asyncio.run(replicator_of(ats, app, bindings).catch_up())
+
+
+async def ping(replicator: Replicator, *values: int) -> None:
+    """What the worker does once pings for values are answered."""
+    replicator.pinged([(CATEGORY, value) for value in values], [])
+    await replicator.answer_pings()
+
+
+def tree(app: App, category: int = CATEGORY) -> dict[int, str]:
+    with app.store.read() as unit:
+        return {value.id: value.name for value in unit.available_values(category)}
+
+
+def ats_tree(ats: StandIn, category: int = CATEGORY) -> dict[int, str]:
+    return {id_: v.name for (of, id_), v in ats.values.items() if of == category and v.available}
+
+
+def test_install_loads_categories_trees_and_orgs_and_starts_from_the_journals_end(ats: StandIn, app: App) -> None:
+    ats.add(90, category=ORGS, name="Eastern region")
+    ats.remap(1, 2)
+
+    catch_up(ats, app)
+
+    assert tree(app) == ats_tree(ats) == {2: "Value 2", 3: "Value 3", 4: "Value 4", 5: "Value 5"}
+    assert tree(app, ORGS) == {90: "Eastern region"}
+    with app.store.read() as unit:
+        assert unit.cursors() == {0: 1}
+        assert [category.id for category in unit.categories()] == [CATEGORY]
+
+
+def test_objects_that_were_there_before_the_install_are_moved_from_values_that_are_gone(ats: StandIn, app: App) -> None:
+    moved, lost = app.add_quote(1), app.add_quote(4)
+    ats.remap(1, 2)
+    ats.remap(2, 3)
+    ats.inactivate(4)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {moved: 3, lost: None}
+
+
+def test_what_was_missed_while_the_app_was_off_is_made_up_for_at_start(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote, article = app.add_quote(1), app.add_article({1, 3})
+    ats.remap(1, 2)
+    ats.remap(2, 3)
+    ats.change(4, name="Four")
+    ats.add(6, parent=4)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 3}
+    assert app.articles() == {article: {3}}
+    assert tree(app) == ats_tree(ats)
+
+
+def test_a_long_journal_is_read_page_by_page(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    ats.page_entries = 1
+    ats.remap(1, 2)
+    ats.remap(2, 3)
+    ats.remap(3, 4)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 4}
+
+
+def test_an_undo_takes_exactly_the_moved_objects_back(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    moved, native, repinned = app.add_quote(1), app.add_quote(2), app.add_quote(1)
+    seq = ats.remap(1, 2)
+    catch_up(ats, app)
+    app.pin_quote(repinned, 3)
+    ats.undo(seq)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {moved: 1, native: 2, repinned: 3}
+    assert tree(app) == ats_tree(ats)
+
+
+def test_a_restored_value_is_back_in_the_tree_where_the_ats_has_it(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    ats.inactivate(1)
+    catch_up(ats, app)
+    ats.restore(1)
+    ats.change(1, parent=3)
+
+    replicator = replicator_of(ats, app, [])
+    asyncio.run(ping(replicator))
+    asyncio.run(replicator_of(ats, app, []).look_up(CATEGORY, 2))
+
+    with app.store.read() as unit:
+        value = unit.value(CATEGORY, 1)
+    assert value is not None
+    assert (value.available, value.parent) == (True, 3)
+
+
+def test_the_history_of_a_compacted_journal_is_made_up_for_by_the_values_themselves(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    moved, lost, stays = app.add_quote(1), app.add_quote(4), app.add_quote(5)
+    ats.remap(1, 2)
+    ats.remap(2, 3)
+    ats.inactivate(4)
+    ats.compact()
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {moved: 3, lost: None, stays: 5}
+    assert tree(app) == ats_tree(ats)
+
+
+def test_a_resynchronisation_that_changes_nothing_saves_its_cursor(ats: StandIn, app: App) -> None:
+    catch_up(ats, app, [])
+    ats.restore(1)
+    ats.compact()
+    catch_up(ats, app, [])
+    ats.requests.clear()
+
+    catch_up(ats, app, [])
+
+    assert ats.requests.count("GET /categories/byID/17/values") == 1
+    with app.store.read() as unit:
+        assert unit.cursors() == {0: 1}
+
+
+def test_what_the_journal_still_tells_during_a_resynchronisation_can_be_undone(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    early, late = app.add_quote(1), app.add_quote(2)
+    ats.remap(1, 2)
+    ats.compact()
+    seqs: list[int] = []
+
+    def remap_meanwhile(path: str) -> None:
+        if path == "/categories/byID/17/values" and not seqs:
+            seqs.append(ats.remap(2, 3))
+
+    ats.meanwhile = remap_meanwhile
+    catch_up(ats, app)
+    assert app.quotes() == {early: 3, late: 3}
+
+    ats.undo(seqs[0])
+    catch_up(ats, app)
+    assert app.quotes() == {early: 2, late: 2}
+
+
+def test_another_epoch_means_another_history(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    ats.remap(1, 2)
+    catch_up(ats, app)
+    # Restored from a backup of before the remap; then seq 1 is given to another entry, and taken back.
+    ats.epoch = "second"
+    ats.journal.clear()
+    ats.change(1, available=True, remapped_to=None)
+    ats.remap(3, 2)
+    ats.undo(1)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 2}
+    assert tree(app) == ats_tree(ats)
+    assert replicator_of(ats, app).status().epoch == "second"
+
+
+def test_a_journal_that_ends_before_the_cursor_is_another_history_too(ats: StandIn, app: App) -> None:
+    ats.remap(1, 2)
+    catch_up(ats, app)
+    ats.journal.clear()
+
+    catch_up(ats, app)
+
+    assert replicator_of(ats, app).status().cursor == 0
+
+
+def test_a_plain_ats_is_followed_by_the_journals_of_its_categories(ats: StandIn, app: App) -> None:
+    ats.plain = True
+    ats.add_category(18)
+    ats.add(81, category=18)
+    ats.add(82, category=18)
+    ats.remap(5, 4)
+    catch_up(ats, app)
+    quote, other = app.add_quote(1), app.add_quote(81, category=18)
+    ats.remap(1, 2)
+    ats.remap(81, 82, category=18)
+    ats.remap(2, 3)
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 3, other: 82}
+    assert tree(app) == ats_tree(ats)
+    with app.store.read() as unit:
+        assert unit.cursors() == {17: 4, 18: 3}
+    assert replicator_of(ats, app).status().cursor is None
+
+
+def test_on_a_plain_ats_a_pinged_value_alone_tells_where_objects_belong(ats: StandIn, app: App) -> None:
+    ats.plain = True
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    ats.remap(1, 2)
+    ats.remap(2, 3)
+    ats.journal.clear()
+
+    asyncio.run(replicator_of(ats, app).look_up(CATEGORY, 1))
+
+    assert app.quotes() == {quote: 3}
+
+
+def test_a_category_that_is_gone_takes_its_values_with_it(ats: StandIn, app: App) -> None:
+    ats.add_category(18)
+    ats.add(81, category=18)
+    catch_up(ats, app)
+    quote = app.add_quote(81, category=18)
+    ats.inactivate(81, category=18)
+    del ats.categories[18], ats.values[18, 81]
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: None}
+    with app.store.read() as unit:
+        assert [category.id for category in unit.categories()] == [CATEGORY]
+
+
+def test_a_category_that_is_gone_from_a_plain_ats_takes_its_values_with_it(ats: StandIn, app: App) -> None:
+    ats.plain = True
+    ats.add_category(18)
+    ats.add(81, category=18)
+    catch_up(ats, app)
+    quote = app.add_quote(81, category=18)
+    del ats.categories[18], ats.values[18, 81]
+    ats.compact()
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: None}
+
+
+def test_a_category_made_since_is_loaded_when_one_of_its_values_is_pinged(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    ats.add_category(18)
+    ats.add(81, category=18)
+    ats.add(82, category=18)
+    replicator = replicator_of(ats, app)
+    replicator.pinged([(18, 81)], [18])
+
+    asyncio.run(replicator.answer_pings())
+
+    assert tree(app, 18) == {81: "Value 81", 82: "Value 82"}
+
+
+def test_many_pinged_values_are_fetched_as_one_tree(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    for value in range(100, 300):
+        ats.add(value)
+    ats.requests.clear()
+
+    asyncio.run(ping(replicator_of(ats, app), *range(100, 300)))
+
+    assert tree(app) == ats_tree(ats)
+    assert len(ats.requests) < 10
+
+
+def test_a_pinged_value_is_fetched_after_the_journal_was_read(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    ats.change(1, name="One")
+    ats.requests.clear()
+
+    asyncio.run(ping(replicator_of(ats, app), 1))
+
+    journal, value = "GET /categories/remapped", "GET /categories/byID/17/values/byID/1"
+    assert ats.requests.index(journal) < ats.requests.index(value)
+    assert tree(app)[1] == "One"
+
+
+def test_cursor_and_transfer_are_one_transaction(ats: StandIn, app: App) -> None:
+    def failing(db: sqlite_utils.Database, entries: Sequence[JournalEntry], settled: Sequence[Transfer]) -> int:
+        if entries:
+            raise RuntimeError("the app cannot follow")
+        return 0
+
+    catch_up(ats, app, [quotes(), failing])
+    quote = app.add_quote(1)
+    ats.remap(1, 2)
+
+    with pytest.raises(RuntimeError, match="cannot follow"):
+        catch_up(ats, app, [quotes(), failing])
+    assert app.quotes() == {quote: 1}
+    assert replicator_of(ats, app).status().cursor == 0
+
+    catch_up(ats, app)
+    assert app.quotes() == {quote: 2}
+
+
+def test_a_callable_is_given_entries_and_after_a_resynchronisation_places(ats: StandIn, app: App) -> None:
+    given_entries: list[int] = []
+    given_places: list[dict[int, int | None]] = []
+
+    def follow(db: sqlite_utils.Database, entries: Sequence[JournalEntry], settled: Sequence[Transfer]) -> int:
+        given_entries.extend(entry.seq for entry in entries)
+        given_places.extend({value: place.value for value, place in moves.places.items()} for moves in settled)
+        return 7
+
+    catch_up(ats, app, [follow])
+    ats.remap(1, 2)
+    catch_up(ats, app, [follow])
+    assert given_entries == [1]
+
+    ats.remap(2, 3)
+    ats.compact()
+    catch_up(ats, app, [follow])
+    assert given_places[-1] == {2: 3}
+    assert replicator_of(ats, app).status().moved == 7 * (1 + len(given_places))
+
+
+def test_while_the_ats_is_away_nothing_is_lost(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    ats.remap(1, 2)
+    ats.is_away = True
+
+    with pytest.raises(Unavailable):
+        catch_up(ats, app)
+    assert (tree(app)[1], app.quotes()) == ("Value 1", {quote: 1})
+
+    ats.is_away = False
+    catch_up(ats, app)
+    assert app.quotes() == {quote: 2}
+
+
+Step = tuple[str, Any]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Step]:
+    """Entries of a journal, with pings and re-pinnings and restarts anywhere between them."""
+    steps: list[Step] = []
+    between = st.lists(
+        st.one_of(
+            st.tuples(st.just("ping"), st.lists(st.integers(1, 6), max_size=3)),
+            st.tuples(st.just("repin"), st.tuples(st.integers(0, 4), st.integers(1, 5))),
+            st.tuples(st.just("start"), st.none()),
+            st.tuples(st.just("page"), st.integers(1, 3)),
+        ),
+        max_size=2,
+    )
+    for entry in draw(journals(range(1, 6), max_size=10)):
+        steps += draw(between)
+        steps.append(("entry", entry))
+    return steps + draw(between)
+
+
+@settings(max_examples=50)
+@given(histories(), st.booleans())
+def test_a_replica_converges_however_pings_are_lost_doubled_or_reordered(history: list[Step], restarts: bool) -> None:
+    with TemporaryDirectory() as folder, app_database(Path(folder)) as database:
+        asyncio.run(play(history, App(database), restarts=restarts))
+
+
+async def play(history: list[Step], app: App, *, restarts: bool) -> None:
+    """The oracle reads an entry when the replica could have, at the latest; both are asked only at the end."""
+    ats = StandIn()
+    replicator = replicator_of(ats, app)
+    await replicator.catch_up()
+    oracles = {app.add_quote(value): ObjectOracle([Pin(value)]) for value in range(1, 6)}
+    unread: list[JournalEntry] = []
+
+    def read() -> None:
+        for oracle in oracles.values():
+            for entry in unread:
+                oracle.read(entry)
+        unread.clear()
+
+    for kind, what in history:
+        if kind == "entry":
+            ats.follow(what)
+            unread.append(what)
+        elif kind == "page":
+            ats.page_entries = what
+        elif kind == "repin":
+            quote, value = sorted(oracles)[what[0]], what[1]
+            app.pin_quote(quote, value)
+            oracles[quote].repin({value})
+        elif kind == "ping":
+            await ping(replicator, *what)
+            if what:
+                read()
+        else:
+            if restarts:
+                replicator = replicator_of(ats, app)
+            await replicator.catch_up()
+            read()
+
+    await replicator.catch_up()
+    read()
+    assert app.quotes() == {quote: min(oracle.values, default=None) for quote, oracle in oracles.items()}
+    assert tree(app) == ats_tree(ats)
+    with app.store.read() as unit:
+        for (category, id_), value in ats.values.items():
+            known = unit.value(category, id_)
+            assert known is not None
+            assert (known.available, known.remapped_to) == (value.available, value.remapped_to)
+
+
+def test_the_first_subscription_asks_for_pings_at_the_apps_root(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+
+    (made,) = ats.subscriptions.values()
+    assert (made.url, made.topics, made.batch) == (PUBLIC_URL, ("categories", "orgs"), False)
+    assert ats.applied == [0]
+
+
+def test_a_subscription_outlives_a_restart(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    catch_up(ats, app)
+
+    assert list(ats.subscriptions) == [1]
+
+
+@pytest.mark.parametrize("state", ["suspended", "active"])
+def test_a_suspended_subscription_is_resumed(ats: StandIn, app: App, state: str) -> None:
+    catch_up(ats, app)
+    ats.subscriptions[1] = ats.subscriptions[1].model_copy(update={"state": state, "url": "http://old"})
+
+    catch_up(ats, app)
+
+    assert (ats.subscriptions[1].state, ats.subscriptions[1].url) == ("active", PUBLIC_URL)
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_a_subscription_that_is_gone_is_made_anew(ats: StandIn, app: App, is_ended: bool) -> None:
+    catch_up(ats, app)
+    first = ats.subscriptions.pop(1)
+    ats.subscriptions[7] = first
+    if is_ended:
+        ats.subscriptions[1] = first.model_copy(update={"state": "ended"})
+
+    catch_up(ats, app)
+
+    with app.store.read() as unit:
+        subscribed = unit.subscription()
+    assert subscribed is not None
+    assert subscribed.secret == ats.subscriptions[subscribed.id].secret
+    assert subscribed.secret != first.secret
+
+
+def test_an_ats_without_subscriptions_is_asked_by_timer_only(ats: StandIn, app: App) -> None:
+    ats.takes_subscriptions = False
+
+    catch_up(ats, app)
+
+    assert tree(app) == ats_tree(ats)
+
+
+def test_the_worker_answers_pings_after_its_first_catch_up(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+
+    async def follow() -> None:
+        replicator = replicator_of(ats, app)
+        reported = asyncio.Event()
+        ats.meanwhile = lambda path: reported.set() if path.endswith("/applied") else None
+        async with asyncio.timeout(30), replicator.lifespan():
+            await reported.wait()
+            reported.clear()
+            ats.remap(1, 2)
+            replicator.pinged([(CATEGORY, 1)], [])
+            await reported.wait()
+
+    asyncio.run(follow())
+
+    assert app.quotes() == {quote: 2}
+    assert ats.applied == [0, 0, 1]
+
+
+def test_the_worker_remembers_why_it_could_not_catch_up_and_tries_again(ats: StandIn, app: App) -> None:
+    errors: list[str | None] = []
+
+    async def follow() -> None:
+        replicator = replicator_of(ats, app)
+        reported = asyncio.Event()
+
+        def be_away_at_first(path: str) -> None:
+            errors.append(replicator.status().last_error)
+            if len(errors) == 1:
+                replicator.pinged([(CATEGORY, 1)], [])  # so that it does not wait before it tries again
+                raise Unavailable("The stand-in is away")
+            if path.endswith("/applied"):
+                reported.set()
+
+        ats.meanwhile = be_away_at_first
+        async with asyncio.timeout(30), replicator.lifespan():
+            await reported.wait()
+            errors.append(replicator.status().last_error)
+
+    asyncio.run(follow())
+
+    assert errors[:2] == [None, "The stand-in is away"]
+    assert errors[-1] is None
+    assert tree(app) == ats_tree(ats)
