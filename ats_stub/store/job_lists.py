@@ -96,7 +96,9 @@ def _beyond(
         if bound.id is None:
             yield past(date, bound.date)
         else:
-            yield or_(past(date, bound.date), and_(date == bound.date, past(table.c.id, bound.id)))
+            # The first half says what an index on the date can be searched for.
+            yield date <= bound.date if descending else date >= bound.date
+            yield or_(past(date, bound.date), past(table.c.id, bound.id))
     elif bound.id is not None:
         yield past(table.c.id, bound.id)
 
