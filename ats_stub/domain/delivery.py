@@ -16,6 +16,8 @@ JITTER = 0.2
 MAX_RETRY_AFTER = timedelta(days=1)
 MAX_IN_FLIGHT = 16
 """Requests to one subscriber at a time."""
+GROWTH = 4
+"""What goes well is followed by so many times as much; of a batch that failed, this part is tried."""
 
 GONE = 410
 BUSY = {429, 502, 503, 504}
@@ -89,8 +91,11 @@ class Round:
         self._batch = batch
         self._suspects = set(failing) if health.failing_since is not None else set()
         self._was_down = health.state == "backing-off"
-        most = MAX_BATCH_PINGS if batch else MAX_IN_FLIGHT // 4
-        self._size = most if health.failing_since is None else 1
+        self._most = MAX_BATCH_PINGS if batch else MAX_IN_FLIGHT
+        if health.failing_since is not None:
+            self._size = 1
+        else:
+            self._size = MAX_BATCH_PINGS if batch else MAX_IN_FLIGHT // GROWTH
 
     @property
     def is_over(self) -> bool:
@@ -116,24 +121,22 @@ class Round:
             else:
                 self._fail(pings, attempt)
         all_delivered = all(attempt.outcome == "delivered" for _, attempt in results)
-        most = MAX_BATCH_PINGS if self._batch else MAX_IN_FLIGHT
-        self._size = min(self._size * 4, most) if all_delivered else 1
+        self._size = min(self._size * GROWTH, self._most) if all_delivered else 1
 
     def _fail(self, pings: tuple[Ping, ...], attempt: Attempt) -> None:
         self.last_failure = attempt
-        if attempt.outcome == "ended":
-            self.ended = True
+        if len(pings) > 1 or attempt.outcome == "ended":
+            # Which ping of a batch is at fault is not known: smaller batches will tell.
             self.unsent.extendleft(reversed(pings))
-        elif len(pings) > 1:
-            # Which of them is at fault is not known: the next round starts with one alone.
-            self.unsent.extendleft(reversed(pings))
-            self.down = True
+            self._most = max(len(pings) // GROWTH, 1)
         else:
             self.failed.append((pings[0], attempt))
-            if attempt.outcome == "unreachable":
-                self._suspects.add(pings[0].path)
-                told_to_wait = attempt.retry_after is not None
-                self.down = self.down or self._was_down or told_to_wait or len(self._suspects) > 1
+        if attempt.outcome == "ended":
+            self.ended = True
+        elif attempt.outcome == "unreachable":
+            self._suspects.add(pings[0].path if len(pings) == 1 else f"batch of {len(pings)}")
+            told_to_wait = attempt.retry_after is not None
+            self.down = self.down or self._was_down or told_to_wait or len(self._suspects) > 1
 
 
 def after_round(health: Health, done: Round, policy: RetryPolicy, *, now: datetime, random: float) -> Health:
