@@ -1,6 +1,7 @@
 """Sending signed pings. Source: docs/contract/, "deltaPings"."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -81,7 +82,7 @@ class PingSender(AbstractAsyncContextManager["PingSender"]):
         """The place where every connection passes, of names and of literal addresses, with the address it goes to."""
         family, kind, protocol, _, address = address_info
         if not self._targets.permits(str(address[0])):
-            raise OSError(f"nothing is sent to {address[0]}, which is not public")
+            raise PermissionError(errno.EACCES, f"nothing is sent to {address[0]}, which is not public")
         return socket.socket(family, kind, protocol)
 
 
