@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from catrelay.client import UploaderClient
 from catrelay.models import CategoryValue, CategoryValuesUpload, UploadPlan, UploadStatus
 from catrelay.tokens import Connection, Scope
+from tests.answers import ValidatingTransport
 from tests.uploader.ats_rules import AtsRules
 from tests.uploader.ats_standin import CATEGORY
 from uploader import UploaderSettings, create_app
@@ -64,19 +65,8 @@ class Suite:
         registry.close()
 
     def client(self, app: Starlette) -> UploaderClient:
-        return UploaderClient(
-            "http://uploader.example",
-            TENANT,
-            self.token,
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
-        )
-
-    def http(self, app: Starlette, token: str | None = None) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url="http://uploader.example",
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
-            headers={"authorization": f"Bearer {token or self.token}"},
-        )
+        transport = ValidatingTransport(httpx.ASGITransport(app))
+        return UploaderClient("http://uploader.example", TENANT, self.token, transport=transport)
 
     @asynccontextmanager
     async def uploader(

@@ -119,6 +119,15 @@ def has_location_conflict(wanted: Sequence[WantedNode], ats: AtsRules) -> bool:
     return False
 
 
+def keeps_children_of_a_place(plan: Plan) -> bool:
+    """Whether a value that shall become a place keeps children because they fail: the ATS refuses that too."""
+    held = {action.target.parent for action in plan.actions if action.problem is not None and action.target is not None}
+    return any(
+        target.id in held and plan.wanted[index].value.location is not None
+        for index, target in plan.match.objects.items()
+    )
+
+
 def planned(
     case: tuple[AtsRules, CategoryValuesUpload],
 ) -> tuple[AtsRules, tuple[WantedNode, ...], Plan] | None:
@@ -127,9 +136,10 @@ def planned(
     if has_location_conflict(wanted, ats):
         return None
     try:
-        return copy_of(ats), wanted, make_plan(wanted, ats.present())
+        plan = make_plan(wanted, ats.present())
     except UploadMappingAmbiguous:
         return None
+    return None if keeps_children_of_a_place(plan) else (copy_of(ats), wanted, plan)
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,141 @@
+"""The store's promises, on both databases."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from catrelay.problems import NotFound, UploadIncomplete
+from tests.uploader.conftest import START
+from uploader.store import Claim, LeaseLost, Store, UploadRef, open_database, registry_of
+from uploader.store.schema import metadata
+
+LEASE = timedelta(seconds=15)
+COLLECTION = "/categories/byID/17/values"
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    database = open_database(database_url)
+    registry = registry_of(database)
+    registry.migrate()
+    registry.add_tenant("acme")
+    registry.add_tenant("beta")
+    yield Store(database)
+    database.close()
+
+
+def accept(store: Store, tenant: int = 1, collection: str = COLLECTION) -> UploadRef:
+    with store.write() as unit:
+        return unit.accept(tenant, collection, 17, b"{}", confirmed=False, app="hr", now=START)
+
+
+def claim(store: Store, owner: str, after: timedelta = timedelta()) -> Claim | None:
+    with store.write() as unit:
+        return unit.claim(owner, now=START + after, lease_until=START + after + LEASE)
+
+
+def test_each_tenant_counts_its_own_uploads(store: Store) -> None:
+    found = [accept(store), accept(store, tenant=2), accept(store, collection="/orgs/values")]
+
+    assert [(ref.tenant_id, ref.upload) for ref in found] == [(1, 1), (2, 1), (1, 2)]
+
+
+def test_of_many_uploads_sent_at_once_one_is_accepted(store: Store) -> None:
+    def attempt(_: int) -> object:
+        try:
+            return accept(store)
+        except UploadIncomplete as problem:
+            return problem.members
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(attempt, range(24)))
+
+    assert answers.count(UploadRef(1, 1)) == 1
+    assert answers.count({"upload": 1}) == 23
+
+
+def test_an_upload_is_claimed_by_one_worker_until_its_lease_runs_out(store: Store) -> None:
+    accept(store)
+
+    first = claim(store, "first")
+    assert first is not None
+    assert first.tenant == "acme"
+    assert claim(store, "second") is None
+    taken_over = claim(store, "second", after=LEASE)
+    assert taken_over is not None
+    with pytest.raises(LeaseLost), store.write() as unit:
+        unit.record(first, {}, START + 2 * LEASE)
+    with pytest.raises(LeaseLost), store.write() as unit:
+        unit.finish(first)
+    with store.write() as unit:
+        unit.release(first)
+    assert claim(store, "third", after=LEASE) is None
+
+
+def test_many_workers_share_the_uploads_out(store: Store) -> None:
+    for number in range(12):
+        accept(store, collection=f"/categories/byID/{number + 1}/values")
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda number: claim(store, f"worker {number}"), range(24)))
+
+    uploads = [one.ref.upload for one in found if one is not None]
+    assert len(uploads) == len(set(uploads))
+    while (one := claim(store, "rest")) is not None:
+        uploads.append(one.ref.upload)
+    assert sorted(uploads) == list(range(1, 13))
+
+
+def test_a_lease_that_is_held_or_released_moves_the_next_time_to_look(store: Store) -> None:
+    accept(store)
+    claimed = claim(store, "one")
+    assert claimed is not None
+
+    with store.write() as unit:
+        unit.hold(claimed, START + 2 * LEASE)
+    with store.read() as reports:
+        assert reports.next_due() == START + 2 * LEASE
+    with store.write() as unit:
+        unit.release(claimed)
+    with store.read() as reports:
+        assert reports.next_due() == START
+    assert claim(store, "two") is not None
+
+
+def test_a_postponed_upload_is_not_claimed_before_it_is_due(store: Store) -> None:
+    accept(store)
+    claimed = claim(store, "one")
+    assert claimed is not None
+
+    with store.write() as unit:
+        unit.postpone(claimed, START + LEASE, attempts=1)
+
+    assert claim(store, "one", after=LEASE / 2) is None
+    again = claim(store, "one", after=LEASE)
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_uploads_go_with_their_tenant(store: Store) -> None:
+    ref = accept(store)
+    claimed = claim(store, "one")
+    assert claimed is not None
+
+    registry_of(store.database).remove_tenant("acme")
+
+    with store.read() as reports, pytest.raises(NotFound):
+        reports.status(ref.tenant_id, COLLECTION, ref.upload)
+    with pytest.raises(LeaseLost), store.write() as unit:
+        unit.finish(claimed)
+
+
+def test_the_migrations_make_the_tables_that_the_statements_are_about(store: Store) -> None:
+    with store.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, metadata)
+
+    assert [found for found in differences if found[1].name != "alembic_version"] == []
