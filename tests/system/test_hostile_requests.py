@@ -14,13 +14,15 @@ from starlette.routing import BaseRoute, Route
 from catrelay.cli.service import Service
 from tests.answers import AnswerValidator
 
-SERVICES = {
-    "ats_stub": "ats_stub.cli",
-    "uploader": "uploader.cli",
-    "replicator.careersite": "replicator.careersite.cli",
-}
+SERVICES = [
+    ("ats_stub", "sqlite"),
+    ("ats_stub", "postgresql"),
+    ("uploader", "sqlite"),
+    ("uploader", "postgresql"),
+    ("replicator.careersite", "sqlite"),
+]
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/t/{tenant}/careers"}
+OPEN = {"/", "/healthz", "/readyz", "/metrics", "/t/{tenant}/careers"}
 """What needs no token."""
 
 IDS = ["1", "0", "x", "%00", "9223372036854775807", "9223372036854775808", "9" * 5_000, "%F0%9F%97%BC", "..%2f1"]
@@ -79,33 +81,30 @@ def routes_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
 def requests_of(method: str, template: str) -> Iterator[tuple[str, bytes | None]]:
     """Target and body of what is sent to one route."""
     path = template.replace("{tenant}", "acme")
+    takes_body = method in ("POST", "PUT", "PATCH")
     for text in IDS if "{" in path else [""]:
-        yield re.sub(r"\{\w+\}", text, path), b"{}" if method in ("POST", "PUT", "PATCH") else None
+        yield re.sub(r"\{\w+\}", text, path), b"{}" if takes_body else None
     path = re.sub(r"\{\w+\}", "1", path)
-    for query in QUERIES:
-        yield f"{path}?{query}", b"{}" if method in ("POST", "PUT", "PATCH") else None
-    if method != "GET":
+    if takes_body:
         yield from ((path, body) for body in BODIES)
+    if not takes_body or path.endswith("/uploads"):
+        yield from ((f"{path}?{query}", None) for query in QUERIES)
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=SERVICES, ids=" on ".join)
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Starlette:
-    service = service_of(request.param)
-    url = f"sqlite:///{tmp_path / 'test.db'}"
+    package, database = request.param
+    service = importlib.import_module(f"{package}.cli").service
+    assert isinstance(service, Service)
+    url = f"sqlite:///{tmp_path / 'test.db'}" if database == "sqlite" else request.getfixturevalue("postgres_database")
     registry = service.open_registry(url)
     registry.migrate()
     registry.add_tenant("acme")
     token = registry.add_token("acme", "tests", "admin")
     registry.close()
-    app: Starlette = importlib.import_module(f"{request.param}.app").create_app(service.settings(database=url))
+    app: Starlette = importlib.import_module(f"{package}.app").create_app(service.settings(database=url))
     app.state.token = token
     return app
-
-
-def service_of(package: str) -> Service:
-    service = importlib.import_module(SERVICES[package]).service
-    assert isinstance(service, Service)
-    return service
 
 
 def test_no_request_makes_a_service_fail(app: Starlette) -> None:
