@@ -1,7 +1,7 @@
 """The apps that the editor talks to: the tenant's ATS and every other connected app."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,7 +55,7 @@ class Switchboard:
             raise Unavailable("This tenant is not connected to an ATS yet: run `catrelay catman connect`")
         return Neighbours(ats, {ATS: ats, **clients})
 
-    async def ask(self, apps: Mapping[str, ServiceClient], question: Question) -> AsyncIterator[AppAnswer]:
+    async def ask(self, apps: Mapping[str, ServiceClient], question: Question) -> AsyncGenerator[AppAnswer]:
         """Every app's answer, each as soon as it is there or its time is up."""
         tasks = [asyncio.create_task(self._answer(name, client, question)) for name, client in apps.items()]
         try:

@@ -1,6 +1,7 @@
 """The editor's pages, the parts that their scripts fetch, and the one way to change something."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import orjson
@@ -22,7 +23,7 @@ from catman.domain.changes import (
     retire_choice,
     top_choice,
 )
-from catman.domain.impacts import AppAnswer, total_of
+from catman.domain.impacts import AppAnswer, counted, total_of
 from catman.domain.tree import Tree
 from catman.neighbours import Neighbours, Question, Switchboard
 from catman.pages import Pages
@@ -213,6 +214,7 @@ class Views:
         return model_response(
             Done(
                 message=done_message(asked, before, after, written),
+                how_many=counted(len(after), "values"),
                 lists=changed_lists(asked, before, after, written),
                 path=tuple(step.id for step in path),
             )
@@ -221,9 +223,11 @@ class Views:
     def _answers(self, place: Place, question: Question, *, change: bool = False) -> Response:
         async def lines() -> AsyncIterator[bytes]:
             answers: list[AppAnswer] = []
-            async for answer in self._switchboard.ask(place.neighbours.apps, question):
-                answers.append(answer)
-                yield self._line("answer.html", {"answer": answer, "change": change}, app=answer.app)
+            # Closed at once when the person has gone on, so that no app works on for nobody.
+            async with aclosing(self._switchboard.ask(place.neighbours.apps, question)) as asked:
+                async for answer in asked:
+                    answers.append(answer)
+                    yield self._line("answer.html", {"answer": answer, "change": change}, app=answer.app)
             yield self._line("total.html", {"total": total_of(answers)})
 
         return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"cache-control": "no-store"})

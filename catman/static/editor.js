@@ -38,7 +38,8 @@ const reveal = saying(async (id, { focus = true } = {}) => {
   if (!row) return;
   tree.select(row);
   history.replaceState(null, "", `#${id}`);
-  if (focus) tree.focus(row, "center");
+  if (focus) tree.focus(row);
+  tree.scrollTo(row, "center");
 });
 
 function showFound(isSearching) {
@@ -65,7 +66,8 @@ details.addEventListener("close", backToTree);
 // Changing
 
 /** Show the tree as it is after a change, look at the value concerned, and say what happened. */
-const done = saying(async ({ message, lists, path }) => {
+const done = saying(async ({ message, howMany, lists, path }) => {
+  document.getElementById("how-many").textContent = howMany;
   const beside = neighbour(details.id);
   for (const list of lists) await tree.refresh(list, path.at(-1));
   const row = await tree.reveal(path);

@@ -166,9 +166,13 @@ export class Tree extends EventTarget {
     row.tabIndex = 0;
   }
 
-  focus(row, block = "nearest") {
+  focus(row) {
     this.rove(row);
     row.focus({ preventScroll: true });
+    this.scrollTo(row, "nearest");
+  }
+
+  scrollTo(row, block) {
     row.querySelector(":scope > .row").scrollIntoView({ block });
   }
 

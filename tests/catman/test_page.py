@@ -144,6 +144,7 @@ def test_a_drop_shows_what_it_would_do_everywhere_and_then_does_it(desk: Desk) -
     after = desk.at_the_ats(TAKAPUNA)
     assert (after.available, after.remapped_to) == (False, desk.values[SHORE].id)
     assert desk.row(TAKAPUNA).count() == 0
+    assert desk.page.locator("#how-many").inner_text() == "3 values"
     assert desk.focused() == SHORE
 
 
