@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from ats_stub.api.categories import CategoriesApi
 from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
+from ats_stub.api.related import RelatedApi
 from ats_stub.api.subscriptions import SubscriptionsApi
 from ats_stub.delivery import Deliverer, DeliveryMetrics
 from ats_stub.settings import AtsSettings
@@ -50,6 +51,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
             *JournalApi(store, guard).routes(),
             *CategoriesApi(store, guard).routes(),
+            *RelatedApi(store, guard).routes(),
             *JobsApi(store, guard).routes(),
             *SubscriptionsApi(store, guard, Targets(settings.allow_targets)).routes(),
         ],
