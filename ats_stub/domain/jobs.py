@@ -80,20 +80,15 @@ def merged(target: object, patch: object) -> object:
 
 def is_in(which: JobList, job: JobWrite, now: datetime) -> bool:
     """Whether the job is in the list. Templates are in none but their own."""
-    match which:
-        case "jobs/template":
-            return job.template_flag is True
-        case "jobs":
-            return not job.template_flag
-        case "jobs/open":
-            return not job.template_flag and job.status == "active" and not _passed(job, now)
-        case "jobs/open/externally":
-            return (
-                is_in("jobs/open", job, now)
-                and job.availability is not None
-                and job.availability.available_externally is True
-                and not _passed_externally(job, now)
-            )
+    if which == "jobs/template":
+        return job.template_flag is True
+    if which == "jobs":
+        return not job.template_flag
+    is_open = not job.template_flag and job.status == "active" and not _passed(job, now)
+    if which == "jobs/open":
+        return is_open
+    is_external = job.availability is not None and job.availability.available_externally is True
+    return is_open and is_external and not _passed_externally(job, now)
 
 
 def pings(before: JobWrite | None, after: JobWrite, now: datetime) -> dict[str, PingOperation]:

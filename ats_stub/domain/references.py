@@ -1,9 +1,10 @@
 """Which values an object may reference. Source: docs/contract/, "Jobs, users, candidates"."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from ats_stub.domain.values import Surroundings
+from ats_stub.domain.values import Value
 from catrelay.models import CategoriesActual, Category, CategoryActual, Rules
 from catrelay.problems import (
     CategoryRuleBroken,
@@ -30,13 +31,23 @@ class Reference:
     pointer: str
 
 
+class Values(Protocol):
+    """The values of all categories."""
+
+    def value(self, value_id: int) -> Value | None:
+        """Any value of the tenant."""
+
+    def children(self, value_id: int) -> Sequence[int]:
+        """The ids of its children."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """What the rules ask of the tenant's categories. categories: all of them, the org tree's included."""
 
     categories: Mapping[int, Category]
     orgs_category: int
-    values: Surroundings
+    values: Values
 
 
 def references_of(categories: CategoriesActual | None, org: int | None, orgs_category: int) -> Iterator[Reference]:

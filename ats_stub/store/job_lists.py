@@ -65,19 +65,14 @@ class JobQuery:
 
 def is_in(which: JobList, now: datetime) -> ColumnElement[bool]:
     """The condition on the jobs' columns that `ats_stub.domain.jobs.is_in` states of one job."""
-    match which:
-        case "jobs/template":
-            return table.c.template.is_(True)
-        case "jobs":
-            return table.c.template.is_(False)
-        case "jobs/open":
-            return and_(table.c.template.is_(False), table.c.active.is_(True), _not_passed(table.c.close_date, now))
-        case "jobs/open/externally":
-            return and_(
-                is_in("jobs/open", now),
-                table.c.available_externally.is_(True),
-                _not_passed(table.c.external_close_date, now),
-            )
+    if which == "jobs/template":
+        return table.c.template.is_(True)
+    if which == "jobs":
+        return table.c.template.is_(False)
+    is_open = and_(table.c.template.is_(False), table.c.active.is_(True), _not_passed(table.c.close_date, now))
+    if which == "jobs/open":
+        return is_open
+    return and_(is_open, table.c.available_externally.is_(True), _not_passed(table.c.external_close_date, now))
 
 
 def _not_passed(date: ColumnElement[datetime | None], now: datetime) -> ColumnElement[bool]:
