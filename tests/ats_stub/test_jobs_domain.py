@@ -33,9 +33,6 @@ class Forest:
     def value(self, value_id: int) -> Value | None:
         return next((value for value in self._values if value.id == value_id), None)
 
-    def by_external_id(self, category: int, external_id: str) -> Value | None:
-        return None
-
     def children(self, value_id: int) -> Sequence[int]:
         return [value.id for value in self._values if value.parent == value_id]
 

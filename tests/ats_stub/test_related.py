@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ats_stub.domain.related import MAX_NAME_CHARACTERS, Holders, shown, summary
-from ats_stub.domain.values import Value
+from ats_stub.domain.related import MAX_NAME_CHARACTERS, Holders, change_impact, shown, summary
+from ats_stub.domain.values import Decision, Value
 from catrelay.tokens import Scope
 from tests.ats_stub.planting import Tree, holding, plant
 from tests.running import Running
@@ -58,6 +59,44 @@ def test_a_summary_has_at_most_a_thousand_visible_characters(name: str, titles: 
 
     assert related is not None
     assert len(rendered(related.summary)) <= MAX_VISIBLE_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("jobs", "with_target", "text"),
+    [
+        (10, 0, "All 10 jobs in Data will be moved to IT"),
+        (10, 3, "All 10 jobs in Data will be moved to IT; 3 of them have it already"),
+        (10, 10, "All 10 jobs in Data will be moved to IT; all of them have it already"),
+        (1, 0, "The only job in Data will be moved to IT"),
+        (1, 1, "The only job in Data will be moved to IT; it has it already"),
+    ],
+)
+def test_an_impact_tells_who_has_the_target_already(jobs: int, with_target: int, text: str) -> None:
+    target = Value(id=2, category=1, name="IT")
+    before = Value(id=1, category=1, name="Data")
+    decision = Decision(before, replace(before, available=False, remapped_to=target.id), "remap")
+
+    related = change_impact(decision, target, jobs, with_target)
+
+    assert related is not None
+    assert rendered(related.summary) == text
+    assert related.counts == {"jobs": jobs}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "open_jobs", "text"),
+    [
+        (2, 2, "There are 2 jobs in Data, all of them open"),
+        (2, 1, "There are 2 jobs in Data, 1 of them open"),
+        (2, 0, "There are 2 jobs in Data"),
+        (1, 1, "There is 1 job in Data, open"),
+    ],
+)
+def test_a_summary_tells_how_many_are_open(jobs: int, open_jobs: int, text: str) -> None:
+    related = summary(Value(id=1, category=1, name="Data"), Holders(jobs, open_jobs, []))
+
+    assert related is not None
+    assert rendered(related.summary) == text
 
 
 def test_a_summary_counts_the_jobs_of_the_value_itself(ats: Running, tree: Tree) -> None:
