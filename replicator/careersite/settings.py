@@ -19,6 +19,9 @@ class CareersiteSettings(ServiceSettings):
     resync_delay_seconds: float = Field(
         default=2, description="longest wait, drawn by chance, before everything is loaded anew", ge=0
     )
+    connection_check_seconds: float = Field(
+        default=5, description="how often to look for tenants that were connected to an ATS since", gt=0
+    )
 
     @property
     def catch_up_interval(self) -> timedelta:

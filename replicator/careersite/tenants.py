@@ -1,7 +1,7 @@
 """One replicator for each tenant that has a connection named `ats`, as connections come and go."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import anyio
@@ -11,19 +11,25 @@ from starlette.concurrency import run_in_threadpool
 
 from catrelay.client import AtsClient
 from catrelay.models import Topic
-from catrelay.tokens import Connection
+from catrelay.tokens import Connection, UnknownTenant
 from replicator import Replicator
 from replicator.careersite.settings import CareersiteSettings
 from replicator.careersite.store import BINDINGS, Store
 
 ATS = "ats"
 TOPICS: tuple[Topic, ...] = ("categories", "orgs", "jobs/open", "jobs/open/externally")
-CONNECTION_CHECK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class _Connected:
+    tenant: str
+    key: int
+    connection: Connection
 
 
 @dataclass(frozen=True)
 class _Followed:
-    connection: Connection
+    connected: _Connected
     replicator: Replicator
     scope: anyio.CancelScope
 
@@ -55,24 +61,25 @@ class Tenants:
 
     async def _keep_comparing(self, group: TaskGroup) -> None:
         while True:
-            await anyio.sleep(CONNECTION_CHECK_SECONDS)
+            await anyio.sleep(self._settings.connection_check_seconds)
             await self._compare(group)
 
     async def _compare(self, group: TaskGroup) -> None:
         """Begin with tenants that are connected now, and end with those whose connection is gone or another."""
         connected = await run_in_threadpool(self._connected)
         for tenant, followed in list(self._followed.items()):
-            if connected.get(tenant) != followed.connection:
+            if connected.get(tenant) != followed.connected:
                 followed.scope.cancel()
                 del self._followed[tenant]
         for tenant in connected.keys() - self._followed.keys():
-            await self._follow(group, tenant, connected[tenant])
+            self._follow(group, connected[tenant])
 
-    async def _follow(self, group: TaskGroup, tenant: str, connection: Connection) -> None:
-        ats = AtsClient(connection.url, tenant, connection.token, transport=self._ats_transport)
+    def _follow(self, group: TaskGroup, connected: _Connected) -> None:
+        to = connected.connection
+        ats = AtsClient(to.url, connected.tenant, to.token, transport=self._ats_transport)
         replicator = Replicator(
             ats=ats,
-            store=self._store.replica(await run_in_threadpool(self._store.registry.tenant_key, tenant)),
+            store=self._store.replica(connected.key),
             bindings=BINDINGS,
             public_url=self._settings.root_url,
             topics=TOPICS,
@@ -80,7 +87,7 @@ class Tenants:
             resync_delay=self._settings.resync_delay,
         )
         scope = anyio.CancelScope()
-        self._followed[tenant] = _Followed(connection, replicator, scope)
+        self._followed[connected.tenant] = _Followed(connected, replicator, scope)
 
         async def follow() -> None:
             with scope:
@@ -89,11 +96,12 @@ class Tenants:
 
         group.start_soon(follow)
 
-    def _connected(self) -> dict[str, Connection]:
+    def _connected(self) -> dict[str, _Connected]:
         registry = self._store.registry
-        return {
-            tenant: connection
-            for tenant in registry.tenants()
-            for connection in registry.connections(tenant)
-            if connection.name == ATS
-        }
+        found: dict[str, _Connected] = {}
+        for tenant in registry.tenants():
+            with suppress(UnknownTenant):  # it was removed this moment
+                for connection in registry.connections(tenant):
+                    if connection.name == ATS:
+                        found[tenant] = _Connected(tenant, registry.tenant_key(tenant), connection)
+        return found
