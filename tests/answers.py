@@ -117,6 +117,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", _SUBSCRIPTION, (204,), None),
     Endpoint("POST", f"{_SUBSCRIPTION}/resume", (200,), Subscription),
     Endpoint("PUT", f"{_SUBSCRIPTION}/applied", (200,), Subscription),
+    Endpoint("POST", f"{_SUBSCRIPTION}/resume", (200,), Subscription),
+    Endpoint("PUT", f"{_SUBSCRIPTION}/applied", (200,), Subscription),
     Endpoint("GET", "/replica/status", (200,), ReplicaStatus),
     Endpoint("GET", "/replica/pings", (200,), ReceivedPings),
     Endpoint("GET", "/replica/categories/byID/{category}/values", (200,), CategoryValues, "categoryValues.json"),

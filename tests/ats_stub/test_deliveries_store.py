@@ -1,0 +1,319 @@
+"""What deliverers read and record, on both databases."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from ats_stub.domain.delivery import Health
+from ats_stub.domain.pings import Ping, Place, Subject
+from ats_stub.operations import categories, subscriptions
+from ats_stub.store import Store, open_database, open_registry, schema
+from ats_stub.store.changes import Change
+from ats_stub.store.deliveries import LEASE, MAX_FAILING_PINGS, DeliveryStore, Failure, Key, Result, Work
+from ats_stub.store.messages import read_bodies
+from ats_stub.store.windows import MAX_MOVED_JOBS, MAX_WINDOW_CHANGES
+from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
+from catrelay.targets import Targets
+from catrelay.tokens import Access, hash_token
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+ORGS = 1
+
+
+@pytest.fixture
+def access(database_url: str) -> Access:
+    registry = open_registry(database_url)
+    registry.migrate()
+    registry.add_tenant("acme")
+    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
+    registry.close()
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def store(database_url: str, access: Access) -> Iterator[Store]:
+    store = Store(open_database(database_url))
+    yield store
+    store.database.close()
+
+
+@pytest.fixture
+def first(store: Store) -> DeliveryStore:
+    return DeliveryStore(store.database, "first")
+
+
+@pytest.fixture
+def second(store: Store) -> DeliveryStore:
+    return DeliveryStore(store.database, "second")
+
+
+def subscribe(store: Store, access: Access, *topics: Topic) -> Key:
+    wanted = SubscriptionCreate(url="http://192.0.2.7/", topics=topics)
+    made = subscriptions.subscribe(store, access, wanted, Targets("192.0.2.0/24"), now=NOW)
+    return Key(access.tenant_id, made.id)
+
+
+def add_org(store: Store, access: Access, name: str = "Sales") -> int:
+    return categories.write_value(store, access, ORGS, CategoryValueWrite(name=name), now=NOW)[0].id
+
+
+def paths(work: Work) -> list[str]:
+    return [ping.path for ping in work.pings]
+
+
+def all_settled(work: Work) -> Result:
+    return Result(work.end, Health(), work.pings, [], retry_all=False)
+
+
+def failed(work: Work, *, until: datetime) -> Result:
+    return Result(work.end, Health(), [], [Failure(ping, until) for ping in work.pings], retry_all=False)
+
+
+def taken(deliveries: DeliveryStore, key: Key, now: datetime = NOW) -> Work:
+    work = deliveries.take(key, now)
+    assert work is not None
+    return work
+
+
+def stored(store: Store, key: Key) -> tuple[int, str | None]:
+    with store.database.read() as connection:
+        row = connection.execute(
+            select(schema.subscriptions).where(schema.subscriptions.c.id == key.subscription)
+        ).one()
+        return row.cursor, row.leased_by
+
+
+def test_a_subscription_is_ready_when_something_changed_and_not_once_it_is_recorded(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    nothing = first.ready(NOW)
+    org = add_org(store, access)
+
+    changed = first.ready(NOW)
+    work = taken(first, key)
+
+    assert (nothing, changed) == (([], None), ([key], None))
+    assert paths(work) == [f"/orgs/values/byID/{org}/deltaPings"]
+    assert first.record(key, all_settled(work), NOW)
+    assert (first.ready(NOW), first.take(key, NOW)) == (([], None), None)
+
+
+def test_work_that_was_never_recorded_is_done_again_by_whoever_holds_the_next_lease(
+    store: Store, access: Access, first: DeliveryStore, second: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    work = taken(first, key)
+
+    while_leased = (second.ready(NOW), second.take(key, NOW))
+    after = taken(second, key, NOW + LEASE)
+
+    assert while_leased == (([], None), None)
+    assert after == work
+    assert not first.record(key, all_settled(work), NOW + LEASE)
+    assert stored(store, key) == (work.cursor.position, "second")
+
+
+def test_a_deliverer_that_stops_leaves_its_subscriptions_to_others(
+    store: Store, access: Access, first: DeliveryStore, second: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    taken(first, key)
+
+    first.release_all()
+
+    assert second.ready(NOW) == ([key], None)
+    assert not first.record(key, all_settled(taken(second, key)), NOW)
+
+
+def test_a_subscription_that_was_removed_meanwhile_records_nothing(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    work = taken(first, key)
+    subscriptions.unsubscribe(store, access, key.subscription, now=NOW)
+
+    assert not first.record(key, failed(work, until=NOW), NOW)
+
+
+def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    org = add_org(store, access)
+    due = NOW + timedelta(seconds=2)
+    first.record(key, failed(taken(first, key), until=due), NOW)
+    other = add_org(store, access, "Support")
+
+    now, later = taken(first, key), taken(first, key, due)
+
+    assert paths(now) == [f"/orgs/values/byID/{other}/deltaPings"]
+    assert paths(later) == [f"/orgs/values/byID/{other}/deltaPings", f"/orgs/values/byID/{org}/deltaPings"]
+    first.record(key, all_settled(now), NOW)
+    assert first.ready(NOW) == ([], due)
+    assert first.ready(due) == ([key], None)
+    assert subscriptions.resume(store, access, key.subscription, now=NOW).lag == 1
+    assert paths(taken(first, key)) == [f"/orgs/values/byID/{org}/deltaPings"]
+
+
+def test_a_newer_change_takes_the_place_of_a_failed_ping(store: Store, access: Access, first: DeliveryStore) -> None:
+    key = subscribe(store, access, "orgs")
+    org = add_org(store, access)
+    first.record(key, failed(taken(first, key), until=NOW + timedelta(days=1)), NOW)
+    categories.write_value(store, access, ORGS, CategoryValueWrite(id=org, name="Selling"), now=NOW)
+
+    (ping,) = taken(first, key).pings
+
+    assert (ping.operation, ping.position, ping.before, ping.attempts) == ("insert", 2, Place(1), 1)
+    first.record(key, all_settled(taken(first, key)), NOW)
+    assert first.take(key, NOW + timedelta(days=2)) is None
+
+
+def test_a_subscription_with_very_many_failed_pings_gets_nothing_new(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    work = taken(first, key)
+    pings = [replace(work.pings[0], path=f"/{number}") for number in range(MAX_FAILING_PINGS)]
+    first.record(key, failed(replace(work, pings=pings), until=NOW + timedelta(days=1)), NOW)
+    add_org(store, access, "Support")
+
+    assert first.take(key, NOW) is None
+    assert set(paths(taken(first, key, NOW + timedelta(days=1)))) == {ping.path for ping in pings}
+
+
+def test_an_ended_subscription_keeps_no_failed_pings_and_is_never_ready(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    first.record(key, failed(taken(first, key), until=NOW), NOW)
+    work = taken(first, key)
+
+    first.record(key, replace(failed(work, until=NOW), health=Health(state="ended")), NOW)
+
+    assert first.ready(NOW) == ([], None)
+    with store.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.failing_pings)) == 0
+
+
+def test_a_subscription_that_is_down_is_ready_when_its_next_attempt_is_due(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    due = NOW + timedelta(minutes=5)
+    down = Health(state="backing-off", attempts=3, next_attempt=due, failing_since=NOW, last_error="no answer")
+    work = taken(first, key)
+    first.record(key, Result(work.cursor, down, [], [], retry_all=False), NOW)
+
+    assert (first.ready(NOW), first.take(key, NOW)) == (([], due), None)
+    assert first.ready(due) == ([key], None)
+    assert taken(first, key, due).health == down
+
+
+def add_moved_jobs(store: Store, access: Access, count: int) -> None:
+    """A `moved` row for so many jobs, all of them open and every third one externally, and as many closed ones."""
+    jobs = [
+        {
+            "tenant": access.tenant_id,
+            "id": 1_000 + number,
+            "document": "{}",
+            "words": "",
+            "template": False,
+            "active": number < count,
+            "available_externally": number % 3 == 0,
+            "date_last_updated": NOW,
+        }
+        for number in range(2 * count)
+    ]
+    moved = [{"tenant": access.tenant_id, "seq": 1, "kind": "job", "object": job["id"], "kept": False} for job in jobs]
+    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
+        unit.connection.execute(insert(schema.jobs), jobs)
+        unit.connection.execute(insert(schema.receipts), moved)
+        unit.changes.append(Change("moved", 1, "update", 17))
+
+
+def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access: Access, first: DeliveryStore) -> None:
+    key = subscribe(store, access, "jobs/open", "orgs")
+    before = add_org(store, access)
+    add_moved_jobs(store, access, MAX_MOVED_JOBS + 500)
+    after = add_org(store, access, "Support")
+
+    works = []
+    while (work := first.take(key, NOW)) is not None:
+        works.append(work)
+        first.record(key, all_settled(work), NOW)
+
+    jobs = [f"/jobs/open/byID/{1_000 + number}/deltaPings" for number in range(MAX_MOVED_JOBS + 500)]
+    assert [path for work in works for path in paths(work)] == [
+        f"/orgs/values/byID/{before}/deltaPings",
+        *jobs,
+        f"/orgs/values/byID/{after}/deltaPings",
+    ]
+    assert [work.end for work in works] == [Place(1, 1_000 + MAX_MOVED_JOBS - 1), Place(3)]
+
+
+def test_jobs_that_are_open_externally_are_told_apart(store: Store, access: Access, first: DeliveryStore) -> None:
+    key = subscribe(store, access, "jobs/open/externally")
+    add_moved_jobs(store, access, 9)
+
+    assert paths(taken(first, key)) == [f"/jobs/open/externally/byID/{job}/deltaPings" for job in (1_000, 1_003, 1_006)]
+
+
+def test_a_window_of_the_log_is_bounded(store: Store, access: Access, first: DeliveryStore) -> None:
+    key = subscribe(store, access, "orgs")
+    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
+        for _ in range(MAX_WINDOW_CHANGES + 1):
+            unit.changes.append(Change("value", 9, "update", ORGS))
+
+    work = taken(first, key)
+
+    assert (len(work.pings), work.end) == (1, Place(MAX_WINDOW_CHANGES))
+
+
+def test_changes_of_no_interest_move_the_cursor_on(store: Store, access: Access, first: DeliveryStore) -> None:
+    key = subscribe(store, access, "categories")
+    add_org(store, access)
+
+    work = taken(first, key)
+
+    assert (work.pings, work.end) == ([], Place(1))
+
+
+def test_a_ping_about_something_that_is_gone_has_no_body(store: Store, access: Access) -> None:
+    org = add_org(store, access)
+
+    def ping(subject: Subject, number: int) -> Ping:
+        return Ping("/", subject, number, "update", 1)
+
+    there = [ping("value", org), ping("category", ORGS), ping("categories", 0), ping("job", 5)]
+    gone = [ping("value", 99), ping("category", 99)]
+
+    assert list(read_bodies(store, access.tenant_id, [*gone, *there])) == there
+
+
+def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_them(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    slow = subscribe(store, access, "orgs")
+    for number in range(5):
+        add_org(store, access, f"Org {number}")
+    with store.database.write() as connection:
+        connection.execute(update(schema.subscriptions).values(cursor=3))
+    later = NOW + timedelta(days=14)
+
+    too_young = first.prune(NOW, limit=100)
+    pieces = [first.prune(later, limit=2) for _ in range(3)]
+    subscriptions.unsubscribe(store, access, slow.subscription, now=NOW)
+    without_subscriptions = first.prune(later, limit=100)
+
+    assert (too_young, pieces, without_subscriptions) == (0, [2, 1, 0], 2)
