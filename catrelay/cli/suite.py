@@ -27,6 +27,9 @@ ADMIN = "admin"
 
 LOCK_WAIT_SECONDS = 12
 
+Tokens = Mapping[str, Mapping[str, str]]
+"""By service and app."""
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -95,7 +98,7 @@ def write_private(path: Path, data: Mapping[str, object]) -> None:
     Path(name).replace(path)
 
 
-def tokens_of(folder: Path, tenant: str) -> dict[str, dict[str, str]]:
+def tokens_of(folder: Path, tenant: str) -> Tokens:
     """The tenant's tokens by service and app, made on first use and kept in *folder*."""
     path = folder / "secrets.json"
     secrets = Secrets.model_validate_json(path.read_bytes()) if path.exists() else Secrets()
@@ -106,7 +109,7 @@ def tokens_of(folder: Path, tenant: str) -> dict[str, dict[str, str]]:
     return tokens
 
 
-def set_up(service: Service, suite: Suite, tokens: Mapping[str, Mapping[str, str]]) -> None:
+def set_up(service: Service, suite: Suite, tokens: Tokens) -> None:
     """Give *service* its schema, the tenant, the tokens it accepts and its connections; a repeat changes nothing."""
     with unchecked(service, suite.member(service.name).database) as registry:
         registry.migrate()

@@ -26,9 +26,14 @@ LAST_WORDS_BYTES = 2_000
 
 @dataclass(frozen=True)
 class Program:
-    """A process to keep. url: answers 2xx at /readyz once it serves. hold: while this file exists, it is not run."""
+    """A process to keep.
+
+    prepare: what must be done, in a thread, before it is first started. url: answers 2xx at /readyz once it serves.
+    hold: while this file exists, it is not run.
+    """
 
     name: str
+    prepare: Callable[[], None]
     command: Sequence[str]
     url: str
     log: Path
@@ -36,7 +41,7 @@ class Program:
 
 
 class Supervisor:
-    """Keeps *programs* running.
+    """Keeps *programs* running. The first one serves before the others, which need it, are started.
 
     environment: the processes' whole environment. inherited: descriptors that they keep open.
     on_ready: called with the pids by name whenever all programs are ready that are not held.
@@ -59,6 +64,9 @@ class Supervisor:
         self._stop_seconds = stop_seconds
         self._pids: dict[str, int] = {}
         self._held: set[str] = set()
+        self._first_settled = asyncio.Event()
+        # One after another: preparing imports, and packages with import cycles fail when threads import them at once.
+        self._preparing = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until *stop* is set. Raises Failure when a program ends before it was ever ready."""
@@ -78,6 +86,10 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         backoff = FIRST_BACKOFF_SECONDS
         was_ready = False
+        async with self._preparing:
+            await asyncio.to_thread(program.prepare)
+        if program is not self._programs[0]:
+            await self._first_settled.wait()
         while True:
             await self._until_released(program)
             process = await self._start(program)
@@ -143,6 +155,8 @@ class Supervisor:
             await asyncio.sleep(POLL_SECONDS)
 
     def _publish(self) -> None:
+        if self._programs[0].name in {*self._pids, *self._held}:
+            self._first_settled.set()
         if {*self._pids, *self._held} == {program.name for program in self._programs}:
             self._on_ready(dict(self._pids))
 

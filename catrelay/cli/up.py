@@ -17,7 +17,7 @@ from catrelay.cli.failure import Failure, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import say
 from catrelay.cli.services import load_service
-from catrelay.cli.suite import ADMIN, SERVICES, Member, Suite, locked, set_up, tokens_of, write_private
+from catrelay.cli.suite import ADMIN, SERVICES, Member, Suite, Tokens, locked, set_up, tokens_of, write_private
 from catrelay.cli.supervisor import Program, Supervisor
 
 HOST = "127.0.0.1"
@@ -111,11 +111,10 @@ async def _run(plan: Plan, lock: int) -> None:
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         _check_ports(plan.base_port)
-        suite = await asyncio.to_thread(_prepare, plan)
-        if stop.is_set():
-            return
+        tokens = tokens_of(plan.folder, plan.tenant)
+        suite = _suite(plan, tokens)
         supervisor = Supervisor(
-            [_program(plan, suite, name) for name in SERVICES],
+            [_program(plan, suite, tokens, name) for name in SERVICES],
             environment=_environment(),
             inherited=[lock],
             on_ready=_Announcer(plan, suite),
@@ -156,27 +155,29 @@ def addresses(suite: Suite, ready_file: Path) -> str:
     )
 
 
-def _prepare(plan: Plan) -> Suite:
-    tokens = tokens_of(plan.folder, plan.tenant)
+def _suite(plan: Plan, tokens: Tokens) -> Suite:
     members = {
         name: Member(
             url=f"http://{HOST}:{plan.base_port + index}", token=tokens[name][ADMIN], database=plan.databases[name]
         )
         for index, name in enumerate(SERVICES)
     }
-    suite = Suite(tenant=plan.tenant, pid=os.getpid(), **members)
-    for name in SERVICES:
-        set_up(load_service(name), suite, tokens)
-    return suite
+    return Suite(tenant=plan.tenant, pid=os.getpid(), **members)
 
 
-def _program(plan: Plan, suite: Suite, name: str) -> Program:
+def _program(plan: Plan, suite: Suite, tokens: Tokens, name: str) -> Program:
     member = suite.member(name)
     port = str(plan.base_port + SERVICES.index(name))
     # -P: what lies in the folder where the suite is started must not be imported.
     command = [sys.executable, "-P", "-m", "catrelay", name, "serve", "--until-stdin-closes"]
-    options = ["--database", member.database, "--host", HOST, "--port", port]
-    return Program(name, [*command, *options], member.url, plan.folder / f"{name}.log", plan.folder / f"{name}.hold")
+    return Program(
+        name,
+        prepare=lambda: set_up(load_service(name), suite, tokens),
+        command=[*command, "--database", member.database, "--host", HOST, "--port", port],
+        url=member.url,
+        log=plan.folder / f"{name}.log",
+        hold=plan.folder / f"{name}.hold",
+    )
 
 
 def _environment() -> dict[str, str]:

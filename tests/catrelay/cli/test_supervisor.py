@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ class Ready(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_forever()
 """
 FAILS = "import sys; sys.exit('no such thing as a free lunch')"
+NEEDS = "import urllib.request; urllib.request.urlopen('{url}').close()\n"
 IGNORES_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVES
 
 
@@ -43,7 +44,14 @@ def program(folder: Path, name: str, source: str) -> Program:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     command = [sys.executable, "-c", source, str(port)]
-    return Program(name, command, f"http://127.0.0.1:{port}", folder / f"{name}.log", folder / f"{name}.hold")
+    return Program(
+        name,
+        prepare=(folder / f"{name}.log").touch,
+        command=command,
+        url=f"http://127.0.0.1:{port}",
+        log=folder / f"{name}.log",
+        hold=folder / f"{name}.hold",
+    )
 
 
 @asynccontextmanager
@@ -141,3 +149,28 @@ def test_a_process_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> Non
     pids = asyncio.run(scenario())
 
     assert not is_running(pids["a"])
+
+
+def test_the_first_program_serves_before_the_others_are_started(tmp_path: Path) -> None:
+    needed = program(tmp_path, "a", SERVES)
+    needs = program(tmp_path, "b", NEEDS.format(url=needed.url) + SERVES)
+
+    async def scenario() -> Mapping[str, int]:
+        async with supervising(needed, needs) as watched:
+            return await watched.told()
+
+    assert set(asyncio.run(scenario())) == {"a", "b"}
+
+
+def test_a_program_that_cannot_be_prepared_fails_the_start(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise Failure("no database")
+
+    unprepared = replace(program(tmp_path, "a", SERVES), prepare=fail)
+
+    async def scenario() -> None:
+        async with supervising(unprepared) as watched:
+            await asyncio.wait_for(watched.task, DEADLINE_SECONDS)
+
+    with pytest.raises(Failure, match="no database"):
+        asyncio.run(scenario())
