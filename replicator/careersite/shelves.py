@@ -1,5 +1,6 @@
 """How the page arranges what it holds: by category and value, each with its way through the tree. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ ORGS_NAME = "Organisation"
 
 @dataclass(frozen=True)
 class Label:
-    """A value that holds testimonials. above: the names above it, from the root. count: without what is below."""
+    """A value that holds testimonials. above: the names above it, from the root. count: with what is below."""
 
     value: int
     name: str
@@ -40,9 +41,12 @@ def shelves(
         known = values[category]
         holding = [value for of, value in counts if of == category and value in known]
         holding.sort(key=lambda value: [sibling_order(node) for node in way_to(value, known)])
+        totals: Counter[int] = Counter()
+        for value in holding:
+            for node in way_to(value, known):
+                totals[node.id] += counts[category, value]
         labels = tuple(
-            Label(value, known[value].name, tuple(path_to(value, known)[:-1]), counts[category, value])
-            for value in holding
+            Label(value, known[value].name, tuple(path_to(value, known)[:-1]), totals[value]) for value in holding
         )
         if labels:
             found.append(Shelf(name, labels))

@@ -92,7 +92,9 @@ def test_the_page_brings_nothing_from_elsewhere_and_runs_nothing(page_root: str)
     assert httpx.get(f"{page_root}/t/acme/careers?value=x").status_code == 400
 
 
-def test_every_value_with_testimonials_is_listed_with_its_way_and_count(chromium: "Browser", page_root: str) -> None:
+def test_every_value_with_testimonials_is_listed_with_its_way_and_what_choosing_it_shows(
+    chromium: "Browser", page_root: str
+) -> None:
     page = chromium.new_page()
     page.goto(f"{page_root}/t/acme/careers")
 
@@ -101,9 +103,9 @@ def test_every_value_with_testimonials_is_listed_with_its_way_and_count(chromium
 
     assert headings == ["Expertise", "Organisation"]
     assert entries == [
-        f"{EMOJI} 1 voice",
+        f"{EMOJI} 2 voices",
         f"{EMOJI} \u203a {MAORI} 1 voice",
-        "Technology \u203a Information technology 1 voice",
+        "Technology \u203a Information technology 3 voices",
         "Technology \u203a Information technology \u203a Data Sciences 1 voice",
         f"Technology \u203a Information technology \u203a {ARABIC} 1 voice",
         "Eastern region 1 voice",
@@ -117,7 +119,7 @@ def test_choosing_a_value_shows_what_is_pinned_to_it_and_below(chromium: "Browse
     page = chromium.new_page()
     page.goto(f"{page_root}/t/acme/careers")
 
-    page.get_by_role("link", name="Technology \u203a Information technology 1").click()
+    page.get_by_role("link", name="Technology \u203a Information technology 3").click()
 
     assert page.locator("figure .author").all_inner_texts() == ["Jake", "ليلى", "Sam"]
     assert page.locator("nav a[aria-current=page]").count() == 1
@@ -158,8 +160,9 @@ def value(id_: int, name: str, parent: int | None = None) -> CategoryValue:
 
 
 def test_shelves_show_neither_values_that_are_gone_nor_categories_that_hold_nothing() -> None:
-    known = {17: {1: value(1, "One")}, 18: {2: value(2, "Two")}}
+    known = {17: {1: value(1, "One"), 3: value(3, "Three", parent=1)}, 18: {2: value(2, "Two")}}
+    held = [Held(17, 1, 3), Held(17, 3, 2), Held(17, 9, 1), Held(17, None, 1)]
 
-    found = shelves([(17, "A"), (18, "B")], known, [Held(17, 1, 3), Held(17, 9, 1), Held(17, None, 1)])
+    found = shelves([(17, "A"), (18, "B")], known, held)
 
-    assert [(shelf.name, [label.count for label in shelf.labels]) for shelf in found] == [("A", [3])]
+    assert [(shelf.name, [label.count for label in shelf.labels]) for shelf in found] == [("A", [5, 2])]
