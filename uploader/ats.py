@@ -11,6 +11,7 @@ from catrelay.problems import (
     Forbidden,
     InternalError,
     LimitExceeded,
+    MethodNotAllowed,
     PayloadTooLarge,
     Problem,
     ServiceUnreachable,
@@ -55,8 +56,11 @@ class AtsCategory:
 
     @classmethod
     async def meet(cls, client: AtsClient, category: int | None, limits: AtsLimits) -> "AtsCategory":
-        """Ask the ATS what it can do besides the documented API."""
-        discovery = await client.discover()
+        """Ask the ATS what it can do besides the documented API, which has no place to ask."""
+        try:
+            discovery = await client.discover()
+        except MethodNotAllowed:
+            discovery = None
         return cls(client, category, limits, frozenset(discovery.capabilities if discovery is not None else ()))
 
     async def present(self, wanted: Sequence[WantedNode], earlier: Earlier | None) -> tuple[Present, int | None]:

@@ -1,7 +1,7 @@
 """Crashes and absences of the ATS at every point: the upload is finished afterwards, once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 import httpx
@@ -173,3 +173,141 @@ def test_an_ats_that_refuses_the_token_ends_the_upload(suite: Suite, status: int
     assert found.status == "Error"
     assert found.problem is not None
     assert found.problem["status"] == status
+
+
+def test_an_ats_that_does_not_know_the_question_what_it_can_do_is_a_plain_one(suite: Suite) -> None:
+    ats = start(None)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(Answering(ats.transport(), 0, 405), **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert outcome(asyncio.run(run())) == PLAIN_RESULTS
+
+
+def test_what_an_upload_touches_is_left_out_when_the_ats_never_says_it(suite: Suite) -> None:
+    ats = start(ALL_CAPABILITIES)
+
+    async def run() -> UploadPlan:
+        async with suite.uploader(_WithoutImpact(ats.transport()), **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return (await reports(client))[1]
+
+    plan = asyncio.run(run())
+    assert plan.touched == {}
+    assert plan.summary.create == 5
+
+
+def test_a_cancelled_worker_hands_its_upload_on_at_once(suite: Suite) -> None:
+    ats = start(ALL_CAPABILITIES)
+
+    async def run() -> UploadStatus:
+        hanging = _Hanging()
+        async with suite.uploader(hanging, **SETTINGS) as (client, worker):
+            await accept(client)
+            working = asyncio.create_task(worker.run_due())
+            await hanging.reached.wait()
+            working.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await working
+        async with suite.uploader(ats.transport(), **SETTINGS) as (client, worker):
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert outcome(asyncio.run(run())) == RESULTS
+
+
+def test_a_worker_that_lost_its_lease_leaves_the_upload_to_the_other(suite: Suite) -> None:
+    ats = start(ALL_CAPABILITIES)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(ats.transport(), **SETTINGS) as (client, other):
+
+            async def taken_over() -> None:
+                suite.clock.pass_by(3600)
+                await other.run_due()
+
+            stalled = _Stalling(ats.transport(), 3, taken_over)
+            async with suite.uploader(stalled, **SETTINGS) as (_, worker):
+                await accept(client)
+                await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert outcome(asyncio.run(run())) == RESULTS
+
+
+def test_what_was_not_foreseen_ends_the_upload_in_error(suite: Suite) -> None:
+    async def run() -> UploadStatus:
+        faulty = Faulty(start(None).transport(), 0, RuntimeError("a bug"), acted=False)
+        async with suite.uploader(faulty, **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    status = asyncio.run(run())
+    assert status.status == "Error"
+    assert status.problem is not None
+    assert status.problem["type"] == "urn:catrelay:problem:internal-error"
+
+
+def test_a_batch_that_answers_too_little_is_asked_again(suite: Suite) -> None:
+    ats = start(ALL_CAPABILITIES)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(_Short(ats.transport()), **SETTINGS) as (client, worker):
+            await accept(client)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert outcome(asyncio.run(run())) == RESULTS
+
+
+class _WithoutImpact(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/changeImpact"):
+            return httpx.Response(503, request=request)
+        return await self._inner.handle_async_request(request)
+
+
+class _Hanging(httpx.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody wakes it")
+
+
+class _Stalling(httpx.AsyncBaseTransport):
+    """Does something else before the request numbered *at* is passed on."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, at: int, before: Callable[[], Awaitable[None]]) -> None:
+        self._inner, self._at, self._before = inner, at, before
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._at -= 1
+        if self._at == -1:
+            await self._before()
+        return await self._inner.handle_async_request(request)
+
+
+class _Short(httpx.AsyncBaseTransport):
+    """Cuts the first answer to a batch short."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self._cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        if request.url.path.endswith("/batch") and not self._cut:
+            self._cut = True
+            return httpx.Response(200, json={"results": []}, request=request)
+        return response

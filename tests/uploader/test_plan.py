@@ -66,7 +66,7 @@ def test_a_move_under_a_new_value_shows_where_it_will_be() -> None:
     found = plan(city(), {"id": 1, "values": [{"id": 2}]}, {"name": "New", "values": [{"id": 3}]})
 
     assert [action.item().to_document() for action in found.actions][1]["changes"] == {
-        "parent": {"from": 1, "to": {"node": "/categoryValues/1"}}
+        "parent": {"from": 1, "to": {"pointer": "/categoryValues/1"}}
     }
 
 

@@ -199,7 +199,7 @@ def _parent_change(node: WantedNode, target: CategoryValue, found: Match) -> dic
         return {} if present is None else {"parent": Change(from_=present)}
     above = found.objects.get(node.parent)
     if above is None:  # a node that the upload creates has no id to be shown yet
-        return {"parent": Change(from_=present, to={"node": node.pointer.rpartition("/values/")[0]})}
+        return {"parent": Change(from_=present, to={"pointer": node.pointer.rpartition("/values/")[0]})}
     return {} if above.id == present else {"parent": Change(from_=present, to=above.id)}
 
 
