@@ -5,7 +5,7 @@ Source: docs/contract/, "Rules of POST .../values".
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from pydantic import Field
 
@@ -83,6 +83,8 @@ def intended(change: Change) -> CategoryValueWrite:
             return CategoryValueWrite(id=change.value, available=False)
         case "below" | "top":
             return CategoryValueWrite(id=change.value, parent=change.onto if change.kind == "below" else None)
+        case _:
+            assert_never(change.kind)
 
 
 def drop_choices(tree: Tree, category: Category | None, value: int, onto: int) -> tuple[Choice, ...]:
@@ -183,6 +185,8 @@ def done_message(change: Change, before: Tree, after: Tree, written: CategoryVal
             return f"Moved {here} to the top level."
         case "retire":
             return f"Retired {here}."
+        case _:
+            assert_never(change.kind)
 
 
 def changed_lists(change: Change, before: Tree, after: Tree, written: CategoryValue) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
 """An ATS that is away, refuses the editor, or was never connected."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+import typer
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,9 +14,12 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 import catman.cli
-from catman.app import create_app
+from catman.app import create_app, serve
+from catman.domain.impacts import AppAnswer
+from catman.neighbours import Switchboard
 from catman.settings import CatmanSettings
 from catrelay.asgi import exception_handlers
+from catrelay.client import ServiceClient, values_path
 from catrelay.tokens import Connection, SchemaMismatch
 from tests.catman.conftest import EDITOR, Unplugged
 from tests.catman.stage import TENANT, new_editor_database
@@ -63,6 +68,20 @@ def test_an_ats_that_refuses_the_editors_token_does_not_sign_anybody_out(tmp_pat
     assert "does not let this editor do that" in response.text
 
 
+def test_an_app_that_refuses_the_editors_token_is_one_without_an_answer(tmp_path: Path) -> None:
+    async def ask() -> list[AppAnswer]:
+        registry = catman.cli.open_registry(f"sqlite:///{tmp_path / 'catman.db'}")
+        switchboard = Switchboard(registry, timeout=timedelta(seconds=5))
+        client = ServiceClient("http://app", TENANT, "t", transport=httpx.ASGITransport(refusing(403)))
+        async with client:
+            asked = switchboard.ask({"careersite": client}, lambda app: app.summary(values_path(1), 1))
+            return [answer async for answer in asked]
+
+    answers = asyncio.run(ask())
+
+    assert answers == [AppAnswer("careersite", trouble="No answer: This token does not allow it (403).")]
+
+
 def test_a_tenant_without_an_ats_is_told_what_to_do(tmp_path: Path) -> None:
     url, (token,) = new_editor_database(tmp_path, scopes=("write",))
 
@@ -97,16 +116,13 @@ def test_a_database_that_was_never_migrated_is_refused(tmp_path: Path) -> None:
     app = create_app(CatmanSettings(database=f"sqlite:///{tmp_path / 'new.db'}"))
 
     async def start() -> None:
-        async with app.router.lifespan_context(app):
-            pass
+        await app.router.lifespan_context(app).__aenter__()
 
     with pytest.raises(SchemaMismatch):
         asyncio.run(start())
 
 
 def test_an_app_is_connected_by_the_command(tmp_path: Path) -> None:
-    import typer
-
     url, _ = new_editor_database(tmp_path, scopes=())
     commands = typer.Typer()
     commands.callback()(lambda: None)
@@ -122,8 +138,6 @@ def test_an_app_is_connected_by_the_command(tmp_path: Path) -> None:
 
 
 def test_the_app_is_served_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from catman.app import serve
-
     monkeypatch.setenv("CATRELAY_DATABASE", f"sqlite:///{tmp_path / 'catman.db'}")
     monkeypatch.setenv("CATRELAY_MAX_BODY_BYTES", "123")
 

@@ -4,11 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from catman.app import create_app
 from catman.settings import CatmanSettings
@@ -72,15 +71,27 @@ def without_isolates(text: str) -> str:
     return re.sub("[\u2066-\u2069]", "", text)
 
 
-@pytest.fixture
-def desk(chromium: "Browser", tmp_path: Path) -> Iterator[Desk]:
-    """A tree of places: Auckland with North Shore and Takapuna below it, and Wellington."""
-    ats, site = new_ats(tmp_path), CareerSite()
+@dataclass(frozen=True)
+class Servers:
+    """What runs for all tests of this file; each has its own category."""
+
+    portal: BlockingPortal
+    ats: AtsClient
+    site: CareerSite
+    editor_url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The ATS, a career site and the editor, each on its own port."""
+    folder = tmp_path_factory.mktemp("servers")
+    ats, site = new_ats(folder), CareerSite()
     with ExitStack() as stack:
         ats_url = stack.enter_context(serving(ats.app))
         site_url = stack.enter_context(serving(site.app()))
         url, (token,) = new_editor_database(
-            tmp_path,
+            folder,
             Connection("ats", ats_url, ats.token),
             Connection("careersite", site_url, "token"),
             scopes=("write",),
@@ -89,36 +100,42 @@ def desk(chromium: "Browser", tmp_path: Path) -> Iterator[Desk]:
         portal = stack.enter_context(start_blocking_portal())
         client = portal.call(AtsClient, ats_url, TENANT, ats.token)
         stack.callback(portal.call, client.close)
-        category = portal.call(client.create_category, CategoryWrite(name="Region")).id
+        yield Servers(portal, client, site, editor_url, token)
 
-        values: dict[str, CategoryValue] = {}
-        for name, parent in ((AUCKLAND, None), (SHORE, AUCKLAND), (TAKAPUNA, AUCKLAND), (WELLINGTON, None)):
-            below = {"parent": values[parent].id} if parent else {}
-            write = CategoryValueWrite.model_validate({"name": name, **below})
-            values[name] = portal.call(client.write_value, category, write)
-        takapuna = values[TAKAPUNA].id
-        site.held[takapuna] = RelatedData(summary="*Jake* works here", counts={"testimonials": 3})
-        site.impacts[takapuna] = RelatedData(summary="They move along", counts={"testimonials": 3})
 
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-        stack.callback(context.close)
-        page = context.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
-        page.goto(f"{editor_url}/t/{TENANT}/sign-in?next=/t/{TENANT}/edit/{category}#token={token}")
-        page.wait_for_url(f"**/edit/{category}")
-        page.get_by_role("treeitem", name=AUCKLAND).press("ArrowRight")
-        page.get_by_role("treeitem", name=SHORE).wait_for()
-        yield Desk(
-            page,
-            lambda value: portal.call(client.value, category, value),
-            lambda write: portal.call(client.write_value, category, write),
-            values,
-            f"{editor_url}/t/{TENANT}/edit/{category}",
-            token,
-        )
-        assert errors == []
+@pytest.fixture
+def desk(chromium: "Browser", servers: Servers) -> Iterator[Desk]:
+    """A tree of places: Auckland with North Shore and Takapuna below it, and Wellington."""
+    call, ats = servers.portal.call, servers.ats
+    category = call(ats.create_category, CategoryWrite(name="Region")).id
+    values: dict[str, CategoryValue] = {}
+    for name, parent in ((AUCKLAND, None), (SHORE, AUCKLAND), (TAKAPUNA, AUCKLAND), (WELLINGTON, None)):
+        below = {"parent": values[parent].id} if parent else {}
+        values[name] = call(ats.write_value, category, CategoryValueWrite.model_validate({"name": name, **below}))
+    takapuna = values[TAKAPUNA].id
+    servers.site.held[takapuna] = RelatedData(summary="*Jake* works here", counts={"testimonials": 3})
+    servers.site.impacts[takapuna] = RelatedData(summary="They move along", counts={"testimonials": 3})
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+    home = f"{servers.editor_url}/t/{TENANT}"
+    page.goto(f"{home}/sign-in?next=/t/{TENANT}/edit/{category}#token={servers.token}")
+    page.wait_for_url(f"**/edit/{category}")
+    page.get_by_role("treeitem", name=AUCKLAND).press("ArrowRight")
+    page.get_by_role("treeitem", name=SHORE).wait_for()
+    yield Desk(
+        page,
+        lambda value: call(ats.value, category, value),
+        lambda write: call(ats.write_value, category, write),
+        values,
+        f"{home}/edit/{category}",
+        servers.token,
+    )
+    context.close()
+    assert errors == []
 
 
 def test_signing_in_takes_the_token_out_of_the_address(desk: Desk) -> None:
