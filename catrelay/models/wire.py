@@ -87,9 +87,7 @@ class _AnswerSchema(GenerateJsonSchema):
     """Members that may be absent here are never null on the wire."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        if self.mode == "serialization":
-            return self.generate_inner(schema["schema"])
-        return super().nullable_schema(schema)
+        return self.generate_inner(schema["schema"])
 
 
 def answer_schema(model: type[BaseModel]) -> JsonSchemaValue:
