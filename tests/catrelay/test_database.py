@@ -224,6 +224,20 @@ def test_moments_compare_by_time_whatever_zone_they_were_given_in(database: Data
         assert connection.scalars(select(notes.c.text).where(notes.c.at < noon_in_utc)).all() == ["earlier"]
 
 
+def test_services_share_a_postgresql_database_without_sharing_tables(postgres_database: str) -> None:
+    ats, uploader = Database(postgres_database, schema="ats"), Database(postgres_database, schema="uploader")
+    for each in (ats, uploader):
+        each.migrate(MIGRATIONS)
+        each.check_schema(MIGRATIONS)
+
+    write_note(ats)
+
+    with ats.read() as in_ats, uploader.read() as in_uploader:
+        assert (count(in_ats), count(in_uploader)) == (1, 0)
+    ats.close()
+    uploader.close()
+
+
 def test_another_kind_of_database_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="mysql is not supported"):
         Database("mysql://user@host/db")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import text
 
 from catrelay.database import Database, SqlRegistry
 from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
@@ -152,6 +154,53 @@ def test_a_tenant_that_is_not_there_is_unknown_to_all(registry: Registry) -> Non
     ):
         with pytest.raises(UnknownTenant, match="there is no tenant 'nobody'"):
             ask()
+
+
+def test_what_a_service_keeps_per_tenant_is_made_with_the_tenant_and_goes_with_it(database_url: str) -> None:
+    database = Database(database_url)
+
+    def prepare(connection: SqlConnection, tenant: int) -> None:
+        connection.execute(text("INSERT INTO notes (tenant, text) VALUES (:tenant, 'new')"), {"tenant": tenant})
+
+    def notes() -> int:
+        with database.read() as connection:
+            return connection.scalar(text("SELECT count(*) FROM notes")) or 0
+
+    registry = SqlRegistry(database, MIGRATIONS, on_new_tenant=prepare)
+    registry.migrate()
+    registry.add_tenant("acme")
+    registry.add_tenant("acme")
+    assert notes() == 1
+
+    registry.remove_tenant("acme")
+    assert notes() == 0
+    registry.close()
+
+
+def test_a_tenant_that_cannot_be_prepared_is_not_made(database_url: str) -> None:
+    def fail(_: SqlConnection, tenant: int) -> None:
+        raise RuntimeError(f"tenant {tenant} cannot be prepared")
+
+    registry = SqlRegistry(Database(database_url), MIGRATIONS, on_new_tenant=fail)
+    registry.migrate()
+
+    with pytest.raises(RuntimeError, match="cannot be prepared"):
+        registry.add_tenant("acme")
+    assert registry.tenants() == []
+    registry.close()
+
+
+def test_an_embedded_store_has_a_number_for_each_tenant(tmp_path: Path) -> None:
+    registry = EmbeddedRegistry(EmbeddedDatabase(f"sqlite:///{tmp_path / 'test.db'}"))
+    registry.migrate()
+    registry.add_tenant("acme")
+    access = registry.access(hash_token(registry.add_token("acme", "catman", "read")))
+
+    assert access is not None
+    assert registry.tenant_key("acme") == access.tenant_id
+    with pytest.raises(UnknownTenant):
+        registry.tenant_key("nobody")
+    registry.close()
 
 
 def test_names_of_any_script_come_back_as_they_were(registry: Registry) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -72,6 +73,9 @@ def app(registry: EmbeddedRegistry) -> Starlette:
     def fail(_: Request) -> Response:
         raise RuntimeError("a secret of the database")
 
+    def throttle(_: Request) -> Response:
+        raise HTTPException(429, "Wait a moment", {"retry-after": "7"})
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
@@ -82,6 +86,7 @@ def app(registry: EmbeddedRegistry) -> Starlette:
             resource("/t/{tenant}/echoes", get=guard.read(show_query), post=guard.write(echo)),
             resource("/t/{tenant}/echoes/byID/{value}", get=guard.read(show_id), delete=guard.admin(show_id)),
             resource("/fail", get=fail),
+            resource("/throttle", get=throttle),
         ],
         settings=ServiceSettings(database="sqlite:///test.db", max_body_bytes=MAX_BODY_BYTES),
         registry=registry,

@@ -89,6 +89,7 @@ def test_a_body_that_is_no_object_is_refused_at_its_root(ask: Ask, body: str) ->
         ('{"id": true}', "/id"),
         (f'{{"id": {MAX_ID + 1}}}', "/id"),
         ('{"sequence": "first"}', "/sequence"),
+        (f'{{"sequence": {2**53 + 1}}}', "/sequence"),
         ('{"location": {"lat": 1, "country": "XX"}}', "/location/country"),
         ('{"values": [{"name": "x"}, {"name": 7}]}', "/values/1/name"),
     ],

@@ -56,6 +56,13 @@ def test_a_failure_that_nobody_foresaw_is_logged_once_and_says_nothing_of_its_ca
     ]
 
 
+def test_what_the_framework_refuses_becomes_a_problem_and_keeps_its_headers(ask: Ask) -> None:
+    answer = ask("GET", "/throttle")
+
+    assert (answer.status_code, answer.json()["detail"]) == (429, "Wait a moment")
+    assert answer.headers["retry-after"] == "7"
+
+
 def test_probes_need_no_token(ask: Ask) -> None:
     stranger = {"authorization": ""}
 
