@@ -54,9 +54,19 @@ class DeliveryMetrics:
 class Deliverer:
     """Delivers within *running*. Any number of processes may deliver from one database."""
 
-    def __init__(self, store: Store, settings: AtsSettings, metrics: DeliveryMetrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: AtsSettings,
+        metrics: DeliveryMetrics,
+        *,
+        lease: timedelta = LEASE,
+        prune_seconds: float = PRUNE_SECONDS,
+    ) -> None:
         self._store = store
-        self._deliveries = DeliveryStore(store.database, owner=str(uuid4()))
+        self._deliveries = DeliveryStore(store.database, owner=str(uuid4()), lease=lease)
+        self._lease = lease
+        self._prune_seconds = prune_seconds
         self._sender = PingSender(
             Targets(settings.allow_targets), timeout=timedelta(seconds=settings.ping_timeout_seconds)
         )
@@ -188,7 +198,7 @@ class Deliverer:
 
     async def _keep_leased(self, key: Key) -> None:
         while True:
-            await anyio.sleep(LEASE.total_seconds() / 3)
+            await anyio.sleep(self._lease.total_seconds() / 3)
             await self._in_thread(self._deliveries.renew, key, _now())
 
     async def _request(self, work: Work, pings: tuple[Ping, ...], bodies: dict[Ping, bytes]) -> Attempt:
@@ -208,7 +218,7 @@ class Deliverer:
 
     async def _prune(self) -> None:
         while True:
-            await anyio.sleep(PRUNE_SECONDS)
+            await anyio.sleep(self._prune_seconds)
             try:
                 while await self._in_thread(self._prune_once):
                     pass

@@ -29,7 +29,7 @@ def subscribe(
 def update_subscription(
     store: Store, access: Access, subscription_id: int, patch: SubscriptionUpdate, targets: Targets, *, now: datetime
 ) -> Subscription:
-    """Apply a merge patch to a subscription. A subscriber that was down is tried at once at another URL."""
+    """Apply a merge patch to a subscription. Whatever failed is tried at once at another URL."""
     for member in sorted(patch.model_fields_set):
         if getattr(patch, member) is None:
             raise InvalidRequest(f"{member} cannot be null", errors=[FieldError(f"/{member}", "cannot be null")])
@@ -43,7 +43,7 @@ def update_subscription(
             topics=patch.topics or present.topics,
             batch=present.batch if patch.batch is None else patch.batch,
         )
-        if present.state == "backing-off" and patch.url not in (None, present.url):
+        if present.state in ("active", "backing-off") and patch.url not in (None, present.url):
             unit.subscriptions.try_at_once(present.id, now=now)
         return subscription_of(unit, access, subscription_id)
 

@@ -73,11 +73,12 @@ class Result:
 
 
 class DeliveryStore:
-    """Subscriptions as deliverers see them. owner: names this deliverer in leases."""
+    """Subscriptions as deliverers see them. owner: names this deliverer in leases, which last for *lease*."""
 
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database, owner: str, *, lease: timedelta = LEASE) -> None:
         self._database = database
         self._owner = owner
+        self._lease = lease
 
     def ready(self, now: datetime) -> tuple[list[Key], datetime | None]:
         """The subscriptions with something to send that no other deliverer holds, and when the next retry is due."""
@@ -102,7 +103,7 @@ class DeliveryStore:
         return keys, min((moment for moment in moments if moment is not None), default=None)
 
     def take(self, key: Key, now: datetime) -> Work | None:
-        """What there is to do for the subscription, which is leased until LEASE from now or more than half of that.
+        """What there is to do for the subscription, which is leased for at least half a lease from *now*.
 
         None when there is nothing, or another deliverer holds it.
         """
@@ -111,9 +112,9 @@ class DeliveryStore:
             work = None if row is None else _work(connection, row, now)
         if row is None or work is None:
             return None
-        if row.leased_by == self._owner and row.leased_until > now + LEASE / 2:
+        if row.leased_by == self._owner and row.leased_until > now + self._lease / 2:
             return work
-        if not self.renew(key, now):
+        if not self._lease_where(key, self._free(now), now):
             return None
         # Whoever held it before may have moved the cursor since it was read.
         with self._database.read() as connection:
@@ -121,14 +122,8 @@ class DeliveryStore:
             return None if row is None else _work(connection, row, now)
 
     def renew(self, key: Key, now: datetime) -> bool:
-        """Lease the subscription until LEASE from *now*. False when another deliverer holds it, or it is gone."""
-        with self._database.write() as connection:
-            leased = connection.execute(
-                update(subscriptions)
-                .where(_is(key), self._free(now))
-                .values(leased_by=self._owner, leased_until=now + LEASE)
-            )
-            return leased.rowcount == 1
+        """Lease the subscription from *now* on. False when it is no longer ours: what is under way will not count."""
+        return self._lease_where(key, subscriptions.c.leased_by == self._owner, now)
 
     def release_all(self) -> None:
         """Let others take what this deliverer holds."""
@@ -159,7 +154,7 @@ class DeliveryStore:
                     failing_since=health.failing_since,
                     last_success=health.last_success,
                     last_error=health.last_error,
-                    leased_until=now + LEASE,
+                    leased_until=now + self._lease,
                 )
             )
             if still_ours.rowcount == 0:
@@ -205,6 +200,15 @@ class DeliveryStore:
                 delete(changes).where(changes.c.tenant == tenant, changes.c.position <= max(droppable))
             )
             return dropped.rowcount
+
+    def _lease_where(self, key: Key, condition: ColumnElement[bool], now: datetime) -> bool:
+        with self._database.write() as connection:
+            leased = connection.execute(
+                update(subscriptions)
+                .where(_is(key), condition)
+                .values(leased_by=self._owner, leased_until=now + self._lease)
+            )
+            return leased.rowcount == 1
 
     def _free(self, now: datetime) -> ColumnElement[bool]:
         leased_by, leased_until = subscriptions.c.leased_by, subscriptions.c.leased_until

@@ -60,8 +60,19 @@ class SubscriptionStore:
         self._update(subscription, url=url, topics=topics_as_stored(topics), batch=batch)
 
     def try_at_once(self, subscription: int, *, now: datetime) -> None:
-        """Forget what failed: the next attempt of everything is due."""
-        self._update(subscription, state="active", attempts=0, next_attempt=None, failing_since=None)
+        """Forget what failed: the next attempt of everything is due.
+
+        The lease ends, so that an attempt that is under way, perhaps at another URL, is not recorded after this.
+        """
+        self._update(
+            subscription,
+            state="active",
+            attempts=0,
+            next_attempt=None,
+            failing_since=None,
+            leased_by=None,
+            leased_until=None,
+        )
         self._connection.execute(
             update(failing)
             .where(failing.c.tenant == self._tenant, failing.c.subscription == subscription)
