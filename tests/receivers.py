@@ -28,6 +28,7 @@ class Reply:
 
     status: int = 204
     headers: Mapping[str, str] | None = None
+    body: bytes = b""
 
 
 class Receiver:
@@ -93,4 +94,4 @@ class Receiver:
             self._changed.notify_all()
         sent = [(name.encode(), text.encode()) for name, text in (reply.headers or {}).items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": sent})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": reply.body})

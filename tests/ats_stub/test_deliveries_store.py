@@ -163,6 +163,19 @@ def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
     assert paths(taken(first, key)) == [f"/orgs/values/byID/{org}/deltaPings"]
 
 
+def test_an_attempt_that_was_under_way_does_not_undo_that_all_is_tried_at_once(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    key = subscribe(store, access, "orgs")
+    add_org(store, access)
+    work = taken(first, key)
+    subscriptions.resume(store, access, key.subscription, now=NOW)
+
+    assert not first.renew(key, NOW)
+    assert not first.record(key, failed(work, until=NOW + timedelta(days=1)), NOW)
+    assert first.ready(NOW) == ([key], None)
+
+
 def test_a_newer_change_takes_the_place_of_a_failed_ping(store: Store, access: Access, first: DeliveryStore) -> None:
     key = subscribe(store, access, "orgs")
     org = add_org(store, access)

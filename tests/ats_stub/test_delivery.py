@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -255,6 +256,55 @@ def test_two_processes_on_one_database_do_not_double_pings(database_url: str, to
         wait_until(one, subscription, delivered)
 
     assert Counter(receiver.paths) == Counter(f"/t/acme/orgs/values/byID/{org}/deltaPings" for org in orgs)
+
+
+def test_a_ping_about_a_value_that_is_gone_meanwhile_is_not_sent_again(ats: Running, receiver: Receiver) -> None:
+    tree = plant(ats)
+    subscription = subscribe(ats, receiver.url, "categories")
+    receiver.reply = lambda received: Reply(500 if "/values/" in received[-1].path else 204)
+    ats.post(tree.values, {"id": tree.data, "name": "Data Sciences"})
+    wait_until(ats, subscription, lambda found: "lastError" in found)
+
+    assert ats.call("DELETE", f"/categories/byID/{tree.category}").status_code == 204
+
+    wait_until(ats, subscription, delivered)
+
+
+def test_a_subscriber_says_when_to_come_back(ats: Running, receiver: Receiver) -> None:
+    receiver.reply = lambda _: Reply(429, {"retry-after": "3600"})
+    subscription = subscribe(ats, receiver.url, "orgs")
+    ats.post("/orgs/values", {"name": "Sales"})
+
+    found = wait_until(ats, subscription, lambda found: found["state"] == "backing-off")
+
+    wait = datetime.fromisoformat(found["nextAttempt"]) - datetime.now(UTC)
+    assert timedelta(minutes=50) < wait <= timedelta(hours=1)
+
+
+def test_a_subscriber_that_moved_is_tried_at_once_at_its_new_url(
+    database_url: str, token: str, receiver: Receiver
+) -> None:
+    nobody = Receiver()
+    nobody.reserve()
+    with delivering(database_url, token, ping_retry_seconds="0.05,86400") as ats:
+        subscription = subscribe(ats, nobody.url, "orgs")
+        orgs = [ats.post("/orgs/values", {"name": f"Org {number}"})["id"] for number in range(3)]
+        wait_until(ats, subscription, lambda found: found["state"] == "backing-off")
+
+        assert ats.call("PATCH", f"/subscriptions/byID/{subscription['id']}", {"url": receiver.url}).status_code == 200
+
+        wait_until(ats, subscription, delivered)
+        assert set(receiver.paths) == {f"/t/acme/orgs/values/byID/{org}/deltaPings" for org in orgs}
+
+
+def test_a_long_answer_is_not_read_to_its_end(ats: Running, receiver: Receiver) -> None:
+    receiver.reply = lambda _: Reply(200, body=b"x" * 10_000_000)
+    subscription = subscribe(ats, receiver.url, "orgs")
+
+    for number in range(3):
+        ats.post("/orgs/values", {"name": f"Org {number}"})
+
+    assert wait_until(ats, subscription, delivered)["state"] == "active"
 
 
 def test_nothing_but_failures_suspends_until_resumed(database_url: str, token: str, receiver: Receiver) -> None:
