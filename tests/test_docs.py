@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from catrelay.problems import Problem
 from catrelay.settings import ServiceSettings
+from tests.answers import ENDPOINTS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -74,6 +75,25 @@ def test_every_setting_is_documented(service: str) -> None:
     names = {f"CATRELAY_{name.upper()}" for name in settings_of(service).model_fields}
 
     assert names - documented == set()
+
+
+def test_every_documented_setting_is_one() -> None:
+    documented = set(re.findall(r"`(CATRELAY_\w+)`", COMMAND_LINE + CONTRACT + ERRORS))
+
+    names = {f"CATRELAY_{name.upper()}" for service in SERVICES for name in settings_of(service).model_fields}
+
+    assert documented - names - {"CATRELAY_PUBLISHED_SCHEMAS"} == set()
+
+
+@pytest.mark.parametrize("service", ["ats_stub", "uploader"])
+def test_the_answers_of_every_route_are_validated_in_tests(service: str, tmp_path: Path) -> None:
+    settings = settings_of(service)(database=f"sqlite:///{tmp_path / 'test.db'}")
+    app = importlib.import_module(f"{service}.app").create_app(settings)
+    known = {(endpoint.method, re.sub(r"\{\w+\}", "{}", endpoint.path or "/")) for endpoint in ENDPOINTS}
+
+    served = {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in endpoints(app.routes)}
+
+    assert served - known == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
 
 
 def test_every_problem_type_has_a_heading_and_every_heading_is_one() -> None:
