@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from catman.domain.impacts import AppAnswer
 from catrelay.client import AtsClient, ServiceClient
 from catrelay.models import RelatedData
-from catrelay.problems import Forbidden, Problem, ServiceUnreachable, Unauthorized, Unavailable
+from catrelay.problems import BadRequest, Forbidden, Problem, ServiceUnreachable, Unauthorized, Unavailable
 from catrelay.tokens import Connection, Registry
 
 ATS = "ats"
@@ -79,6 +79,8 @@ class Switchboard:
         except ServiceUnreachable as problem:
             log.warning("app gave no answer", app=name, reason=problem.detail)
             return AppAnswer(name, trouble="No answer: it cannot be reached, or its answer cannot be read.")
+        except BadRequest as problem:
+            return AppAnswer(name, refusal=problem.detail)
         except Problem as problem:
             log.warning("app could not answer", app=name, reason=problem.detail)
             return AppAnswer(name, trouble=f"No answer: {problem.title} ({problem.status}).")

@@ -9,20 +9,25 @@ from catrelay.models import RelatedData
 
 @dataclass(frozen=True)
 class AppAnswer:
-    """What one app said. data: None when it holds nothing. trouble: why there is no answer."""
+    """What one app said. data: None when it holds nothing. trouble: why there is no answer. refusal: why it objects."""
 
     app: str
     data: RelatedData | None = None
     trouble: str | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)
 class Total:
-    """All answers taken together. concerned: apps that hold something. silent: apps that did not answer."""
+    """All answers taken together.
+
+    concerned: apps that hold something. silent: apps that did not answer. refusing: apps that object.
+    """
 
     counts: Mapping[str, int]
     concerned: tuple[str, ...]
     silent: tuple[str, ...]
+    refusing: tuple[str, ...] = ()
 
 
 def total_of(answers: Iterable[AppAnswer]) -> Total:
@@ -35,6 +40,7 @@ def total_of(answers: Iterable[AppAnswer]) -> Total:
         {kind: counts[kind] for kind in sorted(counts) if counts[kind]},
         tuple(answer.app for answer in in_order if answer.data is not None),
         tuple(answer.app for answer in in_order if answer.trouble is not None),
+        tuple(answer.app for answer in in_order if answer.refusal is not None),
     )
 
 
@@ -47,6 +53,8 @@ def counted(count: int, kind: str) -> str:
 
 def total_sentence(total: Total) -> str:
     """*total* in words."""
+    if total.refusing:
+        return f"{_listed([app_title(app) for app in total.refusing])} would refuse this; see above."
     if total.counts:
         things = _listed([counted(count, kind) for kind, count in total.counts.items()])
         known = f"Affects {things} in {counted(len(total.concerned), 'apps')}."

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from catman.domain.tree import PAGE_VALUES
-from catrelay.models import CategoryValueWrite, CategoryWrite, RelatedData
+from catrelay.models import CategoryValueWrite, CategoryWrite, RelatedData, RulesWrite
 from tests.catman.conftest import House
 from tests.catman.stage import TENANT
 
@@ -138,6 +138,42 @@ def test_the_impact_is_asked_of_every_app_in_the_words_of_the_contract(house: Ho
     assert {answer["app"] for answer in answers} == {"ats", "careersite", "onboarding", "payroll"}
     assert "Affects 2 testimonials in 1 app. What happens at onboarding and payroll is not known." in total["html"]
     assert house.value(takapuna).available
+
+
+def test_the_preview_counts_the_jobs_that_would_move(house: House) -> None:
+    takapuna, north_shore = house.add("Takapuna"), house.add("North Shore")
+    categories = [{"category": house.category, "values": [takapuna.id]}]
+    job = house.run(house.ats.create_job, {"title": "Barista", "categories": categories})
+
+    path = f"{house.base}/values/{takapuna.id}/impacts"
+    *answers, total = house.lines(path, kind="merge", onto=north_shore.id)
+    house.change(kind="merge", value=takapuna.id, onto=north_shore.id)
+
+    assert "1 job<" in next(answer["html"] for answer in answers if answer["app"] == "ats")
+    assert "Affects 1 job in 1 app." in total["html"]
+    moved = house.run(house.ats.job, job.id).categories
+    assert moved is not None
+    assert [each.values for each in moved.root] == [(north_shore.id,)]
+
+
+def test_what_the_ats_would_refuse_is_told_before_anybody_confirms(house: House) -> None:
+    rules = RulesWrite(leaf_selection_only=True)
+    made = house.run(house.ats.create_category, CategoryWrite(name="Region", job_rules=rules))
+    base = f"/t/{TENANT}/edit/{made.id}"
+    auckland, shore, wellington = (
+        house.post(f"{base}/changes", body).json()["path"][-1]
+        for body in (
+            {"kind": "create", "name": "Auckland"},
+            {"kind": "create", "name": "North Shore"},
+            {"kind": "create", "name": "Wellington"},
+        )
+    )
+    house.post(f"{base}/changes", {"kind": "below", "value": shore, "onto": auckland})
+
+    *answers, total = house.lines(f"{base}/values/{wellington}/impacts", kind="merge", onto=auckland)
+
+    assert "Would refuse this" in next(answer["html"] for answer in answers if answer["app"] == "ats")
+    assert "ATS would refuse this" in total["html"]
 
 
 def test_a_merge_retires_the_value_in_favour_of_the_other(house: House) -> None:

@@ -43,6 +43,12 @@ def test_an_app_without_counts_is_pointed_at() -> None:
     assert total_sentence(total_of([answer("board")])) == "Affects 1 app; see above."
 
 
+def test_an_app_that_would_refuse_comes_before_all_else() -> None:
+    total = total_of([answer("board", jobs=1), AppAnswer("ats", refusal="Not a leaf")])
+
+    assert total_sentence(total) == "ATS would refuse this; see above."
+
+
 def test_nothing_is_said_to_be_nothing_only_where_it_is_known() -> None:
     silent = [AppAnswer("ats", trouble="No answer"), AppAnswer("board", trouble="No answer")]
 
