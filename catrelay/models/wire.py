@@ -1,5 +1,6 @@
 """What all wire models share: names, strictness, and how they become JSON."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -23,6 +25,8 @@ MAX_EXACT_INTEGER = 2**53
 """Up to here, databases and other languages keep a JSON number as it was."""
 MAX_KEY_CHARACTERS = 500
 """Bound of members that databases index: PostgreSQL refuses index rows of more than 2 704 bytes."""
+
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
 class Wire(BaseModel):
@@ -58,6 +62,18 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _from_date_time(moment: object) -> object:
+    # Parsed here: pydantic would take a number in quotes for seconds since 1970.
+    if not isinstance(moment, str):
+        return moment
+    try:
+        if _DATE_TIME.match(moment):
+            return datetime.fromisoformat(moment.upper())
+    except ValueError:
+        pass
+    raise ValueError("is not a date and time of RFC 3339, such as 2026-11-22T09:00:00Z")
+
+
 def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
@@ -80,7 +96,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Number = Annotated[int | float, WrapValidator(_exact_number)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), AfterValidator(_without_nul)]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_from_date_time), AfterValidator(_in_utc)]
 
 
 class _AnswerSchema(GenerateJsonSchema):
