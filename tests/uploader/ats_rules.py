@@ -1,5 +1,6 @@
 """A small pure model of the ATS's rules of `POST .../values`, to carry plans out without a server."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,13 +53,17 @@ class AtsRules:
     def by_external_id(self, external_id: str) -> CategoryValue | None:
         return next((value for value in self.values.values() if value.external_id == external_id), None)
 
-    def tree(self, parent: int | None = None) -> tuple[CategoryValue, ...]:
-        """The available values below *parent*, as the ATS answers them."""
-        return tuple(
-            value.model_copy(update={"values": self.tree(value.id) or None})
-            for value in self.values.values()
-            if value.available and value.parent == parent
-        )
+    def tree(self) -> tuple[CategoryValue, ...]:
+        """The available values, as the ATS answers them."""
+        below: dict[int | None, list[CategoryValue]] = defaultdict(list)
+        for value in self.values.values():
+            if value.available:
+                below[value.parent].append(value)
+
+        def branch(parent: int | None) -> tuple[CategoryValue, ...]:
+            return tuple(value.model_copy(update={"values": branch(value.id) or None}) for value in below[parent])
+
+        return branch(None)
 
     def present(self) -> Present:
         """Everything there is."""

@@ -142,7 +142,7 @@ def planned(
     return None if keeps_children_of_a_place(plan) else (copy_of(ats), wanted, plan)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_an_applied_plan_leaves_an_empty_plan_and_breaks_no_rule(
     case: tuple[AtsRules, CategoryValuesUpload],
@@ -164,7 +164,7 @@ def test_an_applied_plan_leaves_an_empty_plan_and_breaks_no_rule(
     event(f"failed: {len(failed) > 0}, steps: {len(ats.writes) > 0}")
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(), until=st.integers(0, 12))
 def test_a_plan_that_was_cut_off_is_finished_by_planning_again_without_doing_anything_twice(
     case: tuple[AtsRules, CategoryValuesUpload], until: int
