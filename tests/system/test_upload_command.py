@@ -1,0 +1,121 @@
+"""`catrelay upload`, against a suite."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.suites import Up, up
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A suite that the tests share."""
+    with up(tmp_path_factory.mktemp("suite")) as suite:
+        yield suite
+
+
+@pytest.fixture
+def category(running: Up) -> int:
+    """A new category."""
+    ats = running.suite.ats
+    answer = httpx.post(
+        f"{ats.url}/t/acme/categories", json={"name": "Suburbs"}, headers={"authorization": f"Bearer {ats.token}"}
+    )
+    made: int = answer.raise_for_status().json()["id"]
+    return made
+
+
+def written(folder: Path, document: object) -> Path:
+    path = folder / "tree.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def upload(running: Up, what: str, *arguments: object, answer: str = "") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "catrelay", "upload", what, *map(str, arguments)]
+    return subprocess.run(
+        [*command, "--suite", str(running.ready_file)], input=answer, capture_output=True, text=True, check=False
+    )
+
+
+def names(running: Up, path: str) -> Any:
+    return [value["name"] for value in running.get("ats", path).json()]
+
+
+def test_the_plan_is_shown_and_a_dry_run_stops_there(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, {"testFlag": False, "categoryValues": [{"name": "Newtown", "values": []}]})
+
+    planned = upload(running, "values", file, "--category", category, "--dry-run", "--json")
+
+    assert planned.returncode == 0, planned.stderr
+    assert [(item["operation"], item["name"]) for item in json.loads(planned.stdout)["items"]] == [
+        ("create", "Newtown")
+    ]
+    assert names(running, f"/categories/byID/{category}/values") == []
+
+
+def test_a_list_of_values_is_uploaded_after_the_plan_was_confirmed(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, [{"name": "Newtown"}, {"name": "Brooklyn"}])
+
+    declined = upload(running, "values", file, "--category", category, answer="n\n")
+    confirmed = upload(running, "values", file, "--category", category, answer="y\n")
+
+    assert (declined.returncode, confirmed.returncode) == (1, 0)
+    assert declined.stderr.endswith("catrelay: nothing was changed\n")
+    assert "create\t\tNewtown\t" in declined.stdout
+    assert "2 create" in confirmed.stderr
+    assert names(running, f"/categories/byID/{category}/values") == ["Brooklyn", "Newtown"]
+
+
+def test_the_org_tree_is_uploaded_too(running: Up, tmp_path: Path) -> None:
+    uploaded = upload(running, "orgs", written(tmp_path, [{"name": "Head Office"}]), "--yes")
+
+    assert uploaded.returncode == 0, uploaded.stderr
+    assert names(running, "/orgs/values") == ["Head Office"]
+
+
+def test_failed_items_fail_the_command(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, [{"id": 999_999, "name": "Nowhere"}, {"name": "Newtown"}])
+
+    uploaded = upload(running, "values", file, "--category", category, "--yes")
+
+    assert uploaded.returncode == 1
+    assert uploaded.stderr.endswith("catrelay: 1 items failed\n")
+    assert names(running, f"/categories/byID/{category}/values") == ["Newtown"]
+
+
+def test_many_inactivations_must_be_meant(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, [{"name": f"Suburb {number:02}"} for number in range(20)])
+    assert upload(running, "values", file, "--category", category, "--yes").returncode == 0
+    empty = written(tmp_path, [])
+
+    stopped = upload(running, "values", empty, "--category", category, "--yes")
+    meant = upload(running, "values", empty, "--category", category, "--yes", "--confirm-inactivations")
+
+    assert stopped.returncode == 1
+    assert "it would inactivate 20 of 20 values" in stopped.stderr
+    assert meant.returncode == 0, meant.stderr
+    assert names(running, f"/categories/byID/{category}/values") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [('[{"name": 1}]', "is wrong at /categoryValues/0/name"), ("[", "is not JSON"), ('"text"', "is wrong at ")],
+)
+def test_a_file_that_is_no_tree_is_refused_before_anything_is_sent(
+    running: Up, category: int, tmp_path: Path, content: str, said: str
+) -> None:
+    path = tmp_path / "tree.json"
+    path.write_text(content)
+
+    refused = upload(running, "values", path, "--category", category, "--yes")
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
