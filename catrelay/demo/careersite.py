@@ -52,3 +52,9 @@ class CareersiteClient(ServiceClient):
         """The id of the last ping that arrived; 0 before the first."""
         last = (await self.status()).last_ping
         return 0 if last is None else last.id
+
+
+def standing(status: ReplicaStatus) -> str:
+    """How the replica stands, in words."""
+    trouble = f", its last trouble: {status.last_error}" if status.last_error else ""
+    return f"its cursor is {status.cursor}{trouble}"

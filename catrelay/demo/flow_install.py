@@ -2,6 +2,7 @@
 
 from catrelay.demo import places
 from catrelay.demo.aftermath import check_pings, check_replica, check_testimonials
+from catrelay.demo.careersite import standing
 from catrelay.demo.checks import Flow
 from catrelay.demo.flow_editor import value_ping
 from catrelay.demo.load import load_testimonials
@@ -14,7 +15,7 @@ async def play(stage: Stage, flow: Flow) -> None:
     await stage.release_careersite()
     head = await stage.head()
     status = await eventually(stage.careersite.status, lambda status: status.cursor == head)
-    flow.did(f"career site ← ats: categories, trees and the journal's head; its cursor is {status.cursor}")
+    flow.did(f"career site ← ats: categories, trees and the journal's head; {standing(status)}")
     flow.check("its cursor is the journal's head", expected=head, seen=status.cursor)
     await check_replica(stage, flow)
     flow.did(f"career site: {await load_testimonials(stage)} testimonials are published")

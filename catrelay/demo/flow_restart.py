@@ -2,6 +2,7 @@
 
 from catrelay.demo import expertise, places
 from catrelay.demo.aftermath import check_jobs, check_journal, check_replica, check_testimonials
+from catrelay.demo.careersite import standing
 from catrelay.demo.checks import Flow
 from catrelay.demo.sample import Kind
 from catrelay.demo.stage import Stage, eventually
@@ -29,7 +30,7 @@ async def play(stage: Stage, flow: Flow) -> None:
     await stage.release_careersite()
     new_head = await stage.head()
     status = await eventually(stage.careersite.status, lambda status: status.cursor == new_head)
-    flow.did(f"career site ← ats: started again, it reads the journal after {head}; its cursor is {status.cursor}")
+    flow.did(f"career site ← ats: started again, it reads the journal after {head}; {standing(status)}")
     flow.check("its cursor is the journal's head", expected=new_head, seen=status.cursor)
     await check_testimonials(stage, flow, testimonials)
     await check_replica(stage, flow)
