@@ -203,6 +203,7 @@ def _holdings(unit: Unit, replicator: "Replicator", category: int, value: int) -
     return [
         Holding(
             binding.kind,
+            binding.singular or binding.kind.removesuffix("s"),
             unit.pinned_objects(binding, category, value),
             binding.on_inactivation,
             unit.labels(binding, category, value, limit=MAX_LABELS),

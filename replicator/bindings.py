@@ -34,7 +34,8 @@ class CallableBinding(Protocol):
 class ColumnBinding:
     """A column with the one value of each object; null for none.
 
-    kind: what the objects are called, in the plural. key: never given to another object, even after a deletion.
+    kind: what the objects are called, in the plural; singular: the same for one, without it kind without its "s".
+    key: never given to another object, even after a deletion.
     category: the id of the category whose values the column holds; or category_column: the column that says it.
     tenant_column: of the tenant's number; None when the table has one tenant only. label_column: what an object is
     called in summaries.
@@ -48,6 +49,7 @@ class ColumnBinding:
     category_column: str | None = None
     tenant_column: str | None = "tenant"
     label_column: str | None = None
+    singular: str | None = None
     on_inactivation: Policy = "unhook"
 
     def __post_init__(self) -> None:
@@ -107,6 +109,7 @@ class LinkBinding:
     category_column: str | None = None
     tenant_column: str | None = "tenant"
     label_column: str | None = None
+    singular: str | None = None
     on_inactivation: Policy = "unhook"
 
     def __post_init__(self) -> None:

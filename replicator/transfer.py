@@ -69,13 +69,16 @@ def _forget_repinned(db: sqlite_utils.Database, binding: TableBinding, parameter
 
 
 def _note_unmoved_pins(db: sqlite_utils.Database, binding: TableBinding, parameters: Parameters) -> None:
-    """Give pins that no remap moved yet their row, so that they are told from those that join them."""
+    """Give pins that no remap moved yet their row, so that they are told from those that join them.
+
+    The unary plus takes the app's column type out of the comparison: with it, SQLite would not use the index on object.
+    """
     db.execute(
         "INSERT INTO replica_pins (tenant, binding, category, object, value, seq, earlier)"
         f" SELECT :tenant, :binding, :category, object, value, 0, '' FROM ({binding.links()}) AS link"
         " WHERE value IN (SELECT number FROM moving_involved) AND object IN (SELECT object FROM moving_affected)"
         " AND NOT EXISTS (SELECT 1 FROM replica_pins AS pin WHERE pin.tenant = :tenant AND pin.binding = :binding"
-        " AND pin.category = :category AND pin.object = link.object AND pin.value = link.value)",
+        " AND pin.category = :category AND pin.object = +link.object AND pin.value = link.value)",
         parameters,
     )
 

@@ -18,15 +18,21 @@ class Holding:
     """The objects of one binding at a value. kind: what they are called, in the plural. labels: of the first few."""
 
     kind: str
+    singular: str
     objects: int
     on_inactivation: Policy
     labels: Sequence[str] = ()
+
+    @property
+    def counted(self) -> str:
+        """As in "2 testimonials"."""
+        return f"{self.objects} {self.singular if self.objects == 1 else self.kind}"
 
 
 def summary(name: str, holdings: Sequence[Holding]) -> RelatedData | None:
     """What is held on the value called *name*; None when nothing."""
     held = [holding for holding in holdings if holding.objects]
-    lines = [f"**{escaped(name)}** has {_and([f'{one.objects} {one.kind}' for one in held])} here."]
+    lines = [f"**{escaped(name)}** has {_and([one.counted for one in held])} here."]
     for holding in held:
         lines += _examples(holding)
     return _related(lines, held)
@@ -41,10 +47,10 @@ def change_impact(
     held = [holding for holding in holdings if holding.objects]
     if target is None:
         held = [holding for holding in held if holding.on_inactivation != "keep"]
-        lines = [f"- {one.objects} {one.kind} {_LOSS[one.on_inactivation]} **{escaped(name)}**" for one in held]
+        lines = [f"- {one.counted} {_LOSS[one.on_inactivation]} **{escaped(name)}**" for one in held]
     else:
         way = f"from **{escaped(name)}** to **{escaped(target)}**"
-        lines = [f"- {one.objects} {one.kind} would move {way}" for one in held]
+        lines = [f"- {one.counted} would move {way}" for one in held]
     return _related(lines, held)
 
 

@@ -282,7 +282,7 @@ async def test_a_change_impact_says_what_would_happen_and_changes_nothing(site: 
     lost = await site.post(path, {"available": False}, status=200)
 
     assert moved == {
-        "summary": "- 1 testimonials would move from **Value 1** to **Value 2**",
+        "summary": "- 1 testimonial would move from **Value 1** to **Value 2**",
         "counts": {"testimonials": 1},
     }
     assert "would lose **Value 1**" in lost["summary"]
