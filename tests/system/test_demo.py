@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from catrelay.cli.services import load_service
 from catrelay.cli.suite import read_suite
 from catrelay.demo.suite import free_base_port as next_base_port
-from catrelay.demo.suite import free_tenant
 from tests.system.suites import free_base_port, is_free, is_running
 
 FLOWS = 4
@@ -33,17 +33,24 @@ def test_all_flows_end_as_the_document_says_on_sqlite_and_nothing_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_all_flows_end_as_the_document_says_on_postgresql_and_do_so_again(
+def test_all_flows_end_as_the_document_says_on_postgresql_beside_a_tenant_that_is_left_alone(
     postgres_database: str, tmp_path: Path
 ) -> None:
-    for run in ("first", "second"):
-        played = demo("--once", "--data", str(tmp_path / run), "--ats-database", postgres_database)
+    registry = load_service("ats").open_registry(postgres_database)
+    registry.migrate()
+    registry.add_tenant("acme")
 
-        assert played.returncode == 0, played.stdout + played.stderr
-        assert played.stdout.count("ended as the document says") == FLOWS
-        assert not (tmp_path / run / "ats.db").exists()
-        assert not (tmp_path / run / "uploader.db").exists()
-    assert free_tenant("acme", postgres_database) == "acme-3"
+    played = demo("--once", "--data", str(tmp_path), "--ats-database", postgres_database)
+
+    tenants = registry.tenants()
+    tokens_of_acme = registry.tokens("acme")
+    registry.close()
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert played.stdout.count("ended as the document says") == FLOWS
+    assert tenants == ["acme", "acme-2"]
+    assert tokens_of_acme == []
+    assert not (tmp_path / "ats.db").exists()
+    assert not (tmp_path / "uploader.db").exists()
 
 
 def test_without_once_the_demo_serves_until_it_is_stopped(tmp_path: Path) -> None:
