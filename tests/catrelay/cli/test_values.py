@@ -1,17 +1,21 @@
 """Commands that work on data, against a real ATS on a real socket."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from catrelay.cli.journal import in_words
 from catrelay.cli.services import load_service
 from catrelay.cli.suite import SERVICES
+from catrelay.models import JournalEntry
 from tests.catrelay.cli.conftest import Catrelay
 
 Options = list[str]
@@ -110,6 +114,29 @@ def test_the_journal_is_printed_from_a_cursor_on(catrelay: Catrelay, ats: Option
     lines = catrelay("journal", "--since", str(head - 1), "--json", *ats).out.splitlines()
 
     assert [json.loads(line)["seq"] for line in lines] == [head]
+
+
+def test_the_journal_can_be_followed(catrelay: Catrelay, ats: Options, category: str) -> None:
+    where = ["--category", category, *ats]
+    value = printed(catrelay, "values", "create", "a", *where)
+    head = json.loads(catrelay("status", "--json", *ats).out)["journalHead"]
+    command = [sys.executable, "-u", "-m", "catrelay", "journal", "--since", str(head), "--follow", *ats]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        catrelay("values", "inactivate", str(value["id"]), *where)
+        line = following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+
+    assert line.split("\t")[3] == f"inactivate {value['id']}"
+    assert following.returncode == 130
+
+
+def test_an_entry_that_takes_another_back_says_so() -> None:
+    at = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    undo = JournalEntry(seq=24, category=17, id=1001, operation="undo", remapped_to=1003, undoes=23, moved=2, at=at)
+
+    assert in_words(undo) == "24\t2026-11-22 09:00:00\tcategory 17\tundo 1001 → 1003 (takes back 23)\t2 moved"
 
 
 def test_the_status_tells_of_services_journal_and_subscribers(catrelay: Catrelay, ats: Options) -> None:
