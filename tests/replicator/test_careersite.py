@@ -14,11 +14,13 @@ import pytest
 from starlette.applications import Starlette
 
 from catrelay.asgi import Guard, create_service
+from catrelay.models import CategoryValue
 from catrelay.signing import new_secret, sign
 from catrelay.tokens import Connection
 from replicator import Replicator
 from replicator.careersite.app import create_app, serve
 from replicator.careersite.cli import open_registry, service
+from replicator.careersite.models import TestimonialCreate as NewTestimonial
 from replicator.careersite.settings import CareersiteSettings
 from replicator.careersite.store import BINDINGS, open_store
 from replicator.careersite.tenants import Tenants
@@ -373,6 +375,26 @@ async def test_a_replicators_own_routes_serve_its_tenant_only(ats: StandIn, tmp_
         refused = await http.get("/t/beta/replica/status", headers={"authorization": f"Bearer {beta}"})
         assert refused.status_code == 404
     store.registry.close()
+
+
+async def test_a_long_page_goes_on_elsewhere_and_shows_those_without_a_value_too(tmp_path: Path) -> None:
+    settings = site_settings(tmp_path)
+    token = prepare(settings, connected=False)
+    store = open_store(settings.database)
+    with store.write(store.registry.tenant_key("acme")) as unit:
+        unit.replica.save_values(CATEGORY, [CategoryValue(id=1, available=True, name="One")])
+        for number in range(60):
+            new = NewTestimonial(author=f"Author {number}", text="Good", category=CATEGORY, value=1)
+            unit.change_testimonial(unit.add_testimonial(new), {"value": None})
+    store.registry.close()
+
+    async with serving(create_app(settings), token) as http:
+        first = (await http.get("/t/acme/careers")).text
+        rest = (await http.get("/t/acme/careers?after=50")).text
+
+    assert (first.count("<figure>"), rest.count("<figure>")) == (50, 10)
+    assert "?after=50" in first
+    assert "More voices" not in rest
 
 
 async def test_the_service_tells_the_command_how_to_start_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catrelay.models import JournalEntry
-from catrelay.problems import Unavailable
+from catrelay.problems import Forbidden, Unavailable
 from replicator import Binding, Replicator, Transfer
 from tests.replicator.objects import CATEGORY, App, ObjectOracle, Pin, app_database, articles, quotes
 from tests.replicator.standin import ORGS, StandIn
@@ -126,9 +126,7 @@ def test_a_restored_value_is_back_in_the_tree_where_the_ats_has_it(ats: StandIn,
     ats.restore(1)
     ats.change(1, parent=3)
 
-    replicator = replicator_of(ats, app, [])
-    asyncio.run(ping(replicator))
-    asyncio.run(replicator_of(ats, app, []).look_up(CATEGORY, 2))
+    asyncio.run(replicator_of(ats, app).look_up(CATEGORY, 2))
 
     with app.store.read() as unit:
         value = unit.value(CATEGORY, 1)
@@ -148,6 +146,83 @@ def test_the_history_of_a_compacted_journal_is_made_up_for_by_the_values_themsel
 
     assert app.quotes() == {moved: 3, lost: None, stays: 5}
     assert tree(app) == ats_tree(ats)
+
+
+def test_objects_that_keep_their_value_stay_where_their_chain_ended(ats: StandIn, app: App) -> None:
+    bindings = [quotes("keep")]
+    catch_up(ats, app, bindings)
+    quote, stays = app.add_quote(1), app.add_quote(3)
+    ats.remap(1, 2)
+    ats.inactivate(2)
+    ats.inactivate(3)
+    ats.compact()
+
+    catch_up(ats, app, bindings)
+
+    assert app.quotes() == {quote: 2, stays: 3}
+
+
+def test_a_value_that_stands_below_another_keeps_its_place(ats: StandIn, app: App) -> None:
+    ats.change(2, parent=1)
+    ats.change(3, parent=2, sequence=1)
+
+    catch_up(ats, app)
+
+    with app.store.read() as unit:
+        parents = {value.id: value.parent for value in unit.available_values(CATEGORY)}
+    assert parents == {1: None, 2: 1, 3: 2, 4: None, 5: None}
+
+
+def test_a_page_that_another_process_applied_is_not_applied_again(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    ats.remap(1, 2)
+    applied: list[str] = []
+
+    def be_faster(path: str) -> None:
+        if path == "/categories/remapped" and not applied:
+            applied.append(path)
+            with app.store.write() as unit:
+                unit.set_cursor(0, 1)
+            app.pin_quote(quote, 1)
+
+    ats.meanwhile = be_faster
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 1}
+
+
+def test_a_value_that_cannot_be_fetched_is_asked_for_again_later(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    ats.change(1, name="One")
+
+    def fail(path: str) -> None:
+        if path.endswith("/byID/1"):
+            raise Unavailable("The stand-in is away")
+
+    ats.meanwhile = fail
+    replicator = replicator_of(ats, app)
+    with pytest.raises(Unavailable):
+        asyncio.run(ping(replicator, 1))
+    assert tree(app)[1] == "Value 1"
+
+    ats.meanwhile = lambda path: None
+    asyncio.run(replicator_of(ats, app).catch_up())
+    assert tree(app)[1] == "One"
+
+
+def test_an_ats_that_refuses_the_subscription_is_asked_by_timer_only(ats: StandIn, app: App) -> None:
+    def refuse(path: str) -> None:
+        if path == "/subscriptions":
+            raise Forbidden("This token may not subscribe")
+
+    ats.meanwhile = refuse
+    replicator = replicator_of(ats, app)
+
+    asyncio.run(replicator.catch_up())
+
+    assert tree(app) == ats_tree(ats)
+    assert replicator.status().last_error == "no subscription: This token may not subscribe"
 
 
 def test_a_resynchronisation_that_changes_nothing_saves_its_cursor(ats: StandIn, app: App) -> None:
