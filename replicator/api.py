@@ -24,10 +24,10 @@ from catrelay.asgi import (
 from catrelay.models import MAX_ID, CategoryValueWrite, PingBatch, ReceivedPings, RelatedData
 from catrelay.problems import InvalidRequest, NotFound, Unauthorized
 from catrelay.signing import SignatureInvalid, verify
+from catrelay.trees import nested
 from replicator.bindings import TableBinding
 from replicator.domain.pings import meant_by
 from replicator.domain.related import MAX_LABELS, Holding, change_impact, summary
-from replicator.domain.trees import tree
 from replicator.store import MAX_PINGS_KEPT, Unit
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class _ReplicaApi:
         with self._of(request).store.read() as unit:
             if category != unit.state().orgs_category and category not in {each.id for each in unit.categories()}:
                 raise NotFound(f"The replica has no category {category}")
-            return json_response(orjson.dumps(tree(unit.available_values(category))))
+            return json_response(orjson.dumps(nested(value.to_document() for value in unit.available_values(category))))
 
     def status(self, request: Request) -> Response:
         return model_response(self._of(request).status())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from catrelay.client import AtsClient, Snapshot
 from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound
-from replicator.domain.trees import flatten
+from catrelay.trees import flattened
 from replicator.store import WHOLE_TENANT
 
 PAGE_ENTRIES = 1_000
@@ -66,7 +66,7 @@ class Source:
             snapshot = await self._ats.tree(self._name(category))
         except NotFound:
             return None
-        return Snapshot({value.id: value for value in flatten(snapshot.answer)}, snapshot.journal_seq)
+        return Snapshot({value.id: value for value in flattened(snapshot.answer)}, snapshot.journal_seq)
 
     async def values(self, category: int, ids: Iterable[int]) -> dict[int, CategoryValue | None]:
         """The present state of each, also when unavailable; None: there is no such value."""

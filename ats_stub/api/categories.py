@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ats_stub.domain.trees import tree
 from ats_stub.operations import categories as operations
 from ats_stub.store import Store, Unit
 from catrelay.asgi import (
@@ -25,6 +24,7 @@ from catrelay.asgi import (
 )
 from catrelay.models import MAX_ID, Categories, CategoryValueUpload, CategoryWrite, ValueList, ValuesBatch
 from catrelay.problems import InvalidRequest, LimitExceeded, NotFound
+from catrelay.trees import nested
 
 MAX_PAGE = 1_000
 
@@ -108,7 +108,7 @@ class CategoriesApi:
             category = operations.category_of(unit, category_in(request, unit))
             values = unit.values.available(category.id)
             headers = _journal_seq(unit)
-        return json_response(orjson.dumps(tree(values)), headers=headers)
+        return json_response(orjson.dumps(nested(value.document() for value in values)), headers=headers)
 
     def value(self, request: Request) -> Response:
         with self._read(request) as unit:

@@ -37,7 +37,7 @@ MAX_TREE_DEPTH = 50
 Effect = Literal["inactivate", "remap", "restore"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Value:
     """A node's whole state."""
 
@@ -52,19 +52,24 @@ class Value:
     remapped_to: int | None = None
     location: Location | None = None
 
+    def document(self) -> dict[str, Any]:
+        """The node as answered, JSON-ready, without its children."""
+        members = {
+            "id": self.id,
+            "available": self.available,
+            "name": self.name,
+            "code": self.code,
+            "externalId": self.external_id,
+            "sequence": self.sequence,
+            "parent": self.parent,
+            "remappedTo": self.remapped_to,
+            "location": None if self.location is None else self.location.to_document(),
+        }
+        return {name: member for name, member in members.items() if member is not None}
+
     def as_answered(self) -> CategoryValue:
         """The node as answered, without its children."""
-        return CategoryValue(
-            id=self.id,
-            available=self.available,
-            name=self.name,
-            code=self.code,
-            external_id=self.external_id,
-            sequence=self.sequence,
-            parent=self.parent,
-            remapped_to=self.remapped_to,
-            location=self.location,
-        )
+        return CategoryValue.model_validate(self.document())
 
 
 class Surroundings(Protocol):

@@ -7,9 +7,10 @@ from catrelay.demo import places
 from catrelay.demo.aftermath import check_jobs, check_journal, check_pings, check_replica, check_testimonials
 from catrelay.demo.checks import Flow
 from catrelay.demo.flow_editor import value_ping
-from catrelay.demo.load import flattened, upload_tree
+from catrelay.demo.load import upload_tree
 from catrelay.demo.stage import Stage
 from catrelay.models import CategoryValue, CategoryValueUpload, PlanSummary, UploadPlan, UploadStatus
+from catrelay.trees import flattened
 
 NEWTOWN, BROOKLYN = "Newtown", "Brooklyn"
 
@@ -22,7 +23,7 @@ async def play(stage: Stage, flow: Flow) -> None:
     category = stage.categories["location"]
     present = (await stage.ats.tree(category)).answer
     wanted = tuple(_edited(value, city, renamed, leaving) for value in present)
-    count = sum(1 for _ in flattened(present))
+    count = len(flattened(present))
     before, head, pings = await stage.jobs(), await stage.head(), await stage.careersite.last_ping()
     jobs, testimonials = stage.books.jobs_at(leaving), stage.books.testimonials_at(leaving)
     flow.did(f"someapp → uploader: all {count} locations, with {NEWTOWN} new, Brookyln renamed, Happy Valley gone")

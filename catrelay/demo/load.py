@@ -1,7 +1,7 @@
 """Loads the sample tenant through the interfaces that any app has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from catrelay.cli.failure import Failure
@@ -18,6 +18,7 @@ from catrelay.models import (
     RulesWrite,
     UploadStatus,
 )
+from catrelay.trees import flattened
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -70,13 +71,6 @@ async def upload_tree(stage: Stage, kind: Kind, tree: Sequence[CategoryValueUplo
 def external_ids(tree: Iterable[CategoryValue]) -> dict[str, int]:
     """Ids by externalId of all values of a tree that have one."""
     return {value.external_id: value.id for value in flattened(tree) if value.external_id is not None}
-
-
-def flattened(tree: Iterable[CategoryValue]) -> Iterator[CategoryValue]:
-    """All values of a tree, parents before children."""
-    for value in tree:
-        yield value
-        yield from flattened(value.values or ())
 
 
 async def concurrently(items: Iterable[Item], make: Callable[[Item], Awaitable[Made]]) -> list[Made]:

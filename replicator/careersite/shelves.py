@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catrelay.models import CategoryValue
+from catrelay.trees import sibling_order
 from replicator.careersite.store import Held
-from replicator.domain.trees import sibling_order
 
 ORGS_NAME = "Organisation"
 
@@ -40,7 +40,9 @@ def shelves(
     for category, name in categories:
         known = values[category]
         holding = [value for of, value in counts if of == category and value in known]
-        holding.sort(key=lambda value: [sibling_order(node) for node in way_to(value, known)])
+        holding.sort(
+            key=lambda value: [sibling_order(node.id, node.name, node.sequence) for node in way_to(value, known)]
+        )
         totals: Counter[int] = Counter()
         for value in holding:
             for node in way_to(value, known):
@@ -51,6 +53,10 @@ def shelves(
         if labels:
             found.append(Shelf(name, labels))
     return found
+
+
+def _order_of_way(value: int, values: Mapping[int, CategoryValue]) -> list[tuple[bool, float, str, int]]:
+    return [sibling_order(node.id, node.name, node.sequence) for node in way_to(value, values)]
 
 
 def path_to(value: int, values: Mapping[int, CategoryValue]) -> list[str]:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ats_stub.domain.categories import DEFAULT_RULES
-from ats_stub.domain.trees import sibling_order, tree
 from ats_stub.domain.values import Decision, Value, decide
 from catrelay.models import Category, CategoryValueWrite
 from catrelay.problems import Problem, RemapTargetNotSelectable
@@ -99,14 +98,6 @@ def test_a_write_that_was_carried_out_changes_nothing_when_repeated(
 
     assert again.after == first.after
     assert (again.effect, again.changes_something) == (None, False)
-
-
-@given(st.lists(st.builds(Value, id=ids, category=st.just(1), name=names, sequence=st.none() | st.integers(0, 3))))
-def test_siblings_are_in_one_order_however_they_are_read(values: list[Value]) -> None:
-    unique = list({value.id: value for value in values}.values())
-
-    assert tree(unique) == tree(reversed(unique))
-    assert [node["id"] for node in tree(unique)] == [value.id for value in sorted(unique, key=sibling_order)]
 
 
 def test_where_leaves_only_are_selected_a_remap_needs_a_leaf_unless_it_makes_one() -> None:

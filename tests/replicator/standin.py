@@ -16,7 +16,7 @@ from catrelay.client import AtsClient
 from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage, Operation, Rules, Subscription
 from catrelay.problems import JournalCompacted, NotFound, Unavailable
 from catrelay.signing import new_secret
-from replicator.domain.trees import tree
+from catrelay.trees import nested
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ORGS = 2
@@ -145,11 +145,15 @@ class StandIn:
     async def _categories(self, _: Request) -> Response:
         return self._as_of_now([category.to_document() for category in self.categories.values()])
 
+    def _documents(self, category: int) -> list[dict[str, object]]:
+        mine = [value for (of, _), value in self.values.items() if of == category]
+        return [value.to_document() for value in mine if value.available]
+
     async def _tree(self, request: Request) -> Response:
         category = request.path_params.get("category", ORGS)
         if category not in {*self.categories, ORGS}:
             raise NotFound("no such category")
-        return self._as_of_now(tree(v for (of, _), v in self.values.items() if of == category and v.available))
+        return self._as_of_now(nested(self._documents(category)))
 
     async def _value(self, request: Request) -> Response:
         key = request.path_params.get("category", ORGS), request.path_params["value"]

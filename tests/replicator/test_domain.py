@@ -2,18 +2,17 @@
 
 from datetime import timedelta
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catrelay.journal import Place
-from catrelay.models import MAX_ID, CategoryValue, CategoryValues, CategoryValueWrite
+from catrelay.models import MAX_ID, CategoryValue, CategoryValueWrite
 from replicator.domain.pace import jittered, retry_after
 from replicator.domain.pings import ANY_CATEGORY, meant_by
 from replicator.domain.related import MAX_SUMMARY_CHARACTERS, Holding, change_impact, summary
 from replicator.domain.transfers import settlement
-from replicator.domain.trees import flatten, subtree, tree
+from replicator.domain.trees import subtree
 
 
 def gone(id_: int, to: int | None = None) -> CategoryValue:
@@ -66,28 +65,6 @@ def test_pings_are_about_values_categories_or_nothing_that_is_replicated() -> No
 
 def value(id_: int, parent: int | None = None, **members: object) -> CategoryValue:
     return CategoryValue.model_validate({"id": id_, "available": True, "name": f"v{id_}", "parent": parent, **members})
-
-
-def test_siblings_stand_in_the_contracts_order() -> None:
-    values = [
-        value(1, name="b"),
-        value(2, name="A"),
-        value(3, sequence=2),
-        value(4, sequence=1.5),
-        value(5, name="a"),
-        value(6, parent=99),
-    ]
-
-    assert [node["id"] for node in tree(values)] == [4, 3, 2, 5, 1, 6]
-
-
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=21))
-def test_a_tree_is_the_same_after_it_was_taken_apart(parents: list[int]) -> None:
-    values = [value(i + 1, parent=p if 0 < p <= i else None) for i, p in enumerate(parents)]
-
-    nested = CategoryValues.model_validate_json(orjson.dumps(tree(values))).root
-
-    assert sorted(flatten(nested), key=lambda v: v.id) == values
 
 
 def test_a_subtree_has_the_value_and_all_below_even_where_parents_run_in_a_circle() -> None:

@@ -1,0 +1,42 @@
+"""The order and the nesting of values."""
+
+import random
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catrelay.models import CategoryValue, CategoryValues
+from catrelay.trees import flattened, nested
+
+
+def value(value_id: int, parent: int | None = None, **members: object) -> CategoryValue:
+    given = {"id": value_id, "available": True, "name": f"v{value_id}", "parent": parent}
+    return CategoryValue.model_validate(given | members)
+
+
+def test_siblings_stand_in_the_contracts_order() -> None:
+    values = [
+        value(1, name="b"),
+        value(2, name="A"),
+        value(3, sequence=2),
+        value(4, sequence=1.5),
+        value(5, name="a"),
+        value(6, parent=99),
+    ]
+
+    assert [node["id"] for node in nested(each.to_document() for each in values)] == [4, 3, 2, 5, 1, 6]
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=21), st.randoms(use_true_random=False))
+def test_a_tree_is_the_same_however_it_was_read_and_after_it_was_taken_apart(
+    parents: list[int], chance: random.Random
+) -> None:
+    values = [value(i + 1, parent=p if 0 < p <= i else None) for i, p in enumerate(parents)]
+    shuffled = chance.sample(values, len(values))
+
+    tree = nested(each.to_document() for each in values)
+
+    assert tree == nested(each.to_document() for each in shuffled)
+    roots = CategoryValues.model_validate_json(orjson.dumps(tree)).root
+    assert sorted(flattened(roots), key=lambda each: each.id) == values
