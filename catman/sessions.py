@@ -1,5 +1,8 @@
 """Who is signed in: a cookie holds the person's catman token, so revoking the token ends the session.
 
+Browsers send a cookie to every port of a host. So that no other service there gets the token, the cookie has the path
+of the editor's pages alone; so that two editors there do not sign each other out, its name has the port.
+
 Other sites can make the browser send requests here. The cookie is SameSite=Strict, and every POST must besides come
 from a page of this origin.
 """
@@ -15,11 +18,11 @@ from starlette.responses import RedirectResponse, Response
 from catman.neighbours import refusals_told_apart
 from catman.pages import Pages, home
 from catrelay.asgi import Guard
-from catrelay.problems import Forbidden, PayloadTooLarge, Problem, Unauthorized
+from catrelay.problems import BadRequest, Forbidden, PayloadTooLarge, Problem, Unauthorized
 from catrelay.tokens import Access, Scope
 
-COOKIE = "catman"
 MAX_FORM_BYTES = 16_384
+MAX_FORM_FIELDS = 20
 
 View = Callable[[Request], Awaitable[Response]]
 
@@ -73,14 +76,16 @@ class Sessions:
             return self._pages.sign_in(request, onward, refused=True)
         response = RedirectResponse(onward, status_code=303)
         secure = self._secure or request.url.scheme == "https"
-        response.set_cookie(COOKIE, token, path=home(request), secure=secure, httponly=True, samesite="strict")
+        response.set_cookie(
+            cookie_name(request), token, path=cookie_path(request), secure=secure, httponly=True, samesite="strict"
+        )
         return response
 
     async def sign_out(self, request: Request) -> Response:
         """Forget the cookie."""
         check_origin(request)
         response = RedirectResponse(f"{home(request)}/sign-in", status_code=303)
-        response.delete_cookie(COOKIE, path=home(request), httponly=True, samesite="strict")
+        response.delete_cookie(cookie_name(request), path=cookie_path(request), httponly=True, samesite="strict")
         return response
 
     def _script(self, view: View, needed: Scope) -> View:
@@ -95,11 +100,21 @@ class Sessions:
         return part
 
     async def _admit(self, request: Request, needed: Scope) -> None:
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(cookie_name(request))
         if token is None:
             raise Unauthorized("You are not signed in")
         admit: Callable[[str, str, Scope], Access] = self._guard.admit
         request.state.access = await run_in_threadpool(admit, token, request.path_params["tenant"], needed)
+
+
+def cookie_name(request: Request) -> str:
+    """The cookie of the editor at the port that the browser sees."""
+    return f"catman-{request.url.port}" if request.url.port else "catman"
+
+
+def cookie_path(request: Request) -> str:
+    """Where the cookie is sent: the tenant's pages, and what they fetch."""
+    return f"{home(request)}/edit"
 
 
 def next_page(wanted: str, request: Request) -> str:
@@ -127,4 +142,7 @@ async def _read_form(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             raise PayloadTooLarge(f"The form is larger than {MAX_FORM_BYTES} bytes")
-    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=20))
+    try:
+        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))
+    except ValueError as error:
+        raise BadRequest(f"The form has more than {MAX_FORM_FIELDS} fields") from error
