@@ -4,8 +4,12 @@ from typing import Annotated
 
 import typer
 
+from catman.neighbours import ATS
 from catman.settings import CatmanSettings
 from catrelay.cli import Service
+from catrelay.cli.administer import opened
+from catrelay.cli.failure import Failure
+from catrelay.cli.output import say
 from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
 from catrelay.tokens import Connection, Registry
 
@@ -31,12 +35,11 @@ def extend(commands: typer.Typer) -> None:
         Example: catrelay catman connect-app --database sqlite:///catman.db --tenant acme --name careersite
         --url http://127.0.0.1:8803 --token catrelay_...
         """
-        registry = open_registry(database)
-        try:
+        if name == ATS:
+            raise Failure(f"--name: {name} is the ATS, which `catrelay catman connect` connects")
+        with opened(service, database) as registry:
             registry.connect(tenant, Connection(name, url, token))
-        finally:
-            registry.close()
-        typer.echo(f"The editor asks {name} at {url} from now on", err=True)
+        say(f"The editor asks {name} at {url} from now on.")
 
 
 service = Service(

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import catman.cli
 from catman.app import create_app, serve
@@ -19,10 +19,20 @@ from catman.domain.impacts import AppAnswer
 from catman.neighbours import Switchboard
 from catman.settings import CatmanSettings
 from catrelay.asgi import exception_handlers
+from catrelay.cli.failure import Failure
 from catrelay.client import ServiceClient, values_path
 from catrelay.tokens import Connection, SchemaMismatch
 from tests.catman.conftest import EDITOR, Unplugged
 from tests.catman.stage import TENANT, new_editor_database
+
+
+def connect_app(database: str, *, name: str) -> Result:
+    """How `catrelay catman connect-app` ends."""
+    commands = typer.Typer()
+    commands.callback()(lambda: None)
+    catman.cli.extend(commands)
+    options = ["--database", database, "--tenant", TENANT, "--name", name, "--url", "http://c", "--token", "t"]
+    return CliRunner().invoke(commands, ["connect-app", *options])
 
 
 def refusing(status: int) -> Starlette:
@@ -124,17 +134,31 @@ def test_a_database_that_was_never_migrated_is_refused(tmp_path: Path) -> None:
 
 def test_an_app_is_connected_by_the_command(tmp_path: Path) -> None:
     url, _ = new_editor_database(tmp_path, scopes=())
-    commands = typer.Typer()
-    commands.callback()(lambda: None)
-    catman.cli.extend(commands)
-    options = ["--database", url, "--tenant", TENANT, "--name", "careersite", "--url", "http://c", "--token", "t"]
 
-    result = CliRunner().invoke(commands, ["connect-app", *options])
+    result = connect_app(url, name="careersite")
 
     registry = catman.cli.open_registry(url)
     assert result.exit_code == 0, result.output
     assert registry.connections(TENANT) == [Connection("careersite", "http://c", "t")]
     registry.close()
+
+
+def test_the_command_leaves_the_connection_to_the_ats_alone(tmp_path: Path) -> None:
+    ats = Connection("ats", "http://ats", "t")
+    url, _ = new_editor_database(tmp_path, ats, scopes=())
+
+    result = connect_app(url, name="ats")
+
+    registry = catman.cli.open_registry(url)
+    assert isinstance(result.exception, Failure)
+    assert registry.connections(TENANT) == [ats]
+    registry.close()
+
+
+def test_the_command_refuses_a_database_that_was_never_migrated(tmp_path: Path) -> None:
+    result = connect_app(f"sqlite:///{tmp_path / 'new.db'}", name="careersite")
+
+    assert isinstance(result.exception, SchemaMismatch)
 
 
 def test_the_app_is_served_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
