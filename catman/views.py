@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import orjson
+import structlog
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -32,10 +33,14 @@ from catman.trees import Trees
 from catrelay.asgi import access_of, model_response, parse_query, path_id, read_model, resource
 from catrelay.client import AtsClient, values_path
 from catrelay.models import Category, CategoryValue, Id
-from catrelay.problems import NotFound
+from catrelay.problems import NotFound, Problem
 
 ORGS = "orgs"
 """What stands for the org tree in the editor's addresses."""
+
+UNSEEN = "The values below are not fetched anew yet: reload the page."
+
+log = structlog.get_logger()
 
 
 class _Query(BaseModel):
@@ -149,12 +154,11 @@ class Views:
         tree = await self._trees.tree(place.ats, place.category)
         number = path_id(request, "value")
         value = tree.get(number) or await place.ats.value(place.category, number)
-        successor = None if value.remapped_to is None else tree.get(value.remapped_to)
         context = {
             "value": value,
             "path": tree.path(value.id)[:-1],
             "count": len(value.values or ()),
-            "successor": successor,
+            "successor": None if value.available else await _successor(place, tree, value),
             "apps": list(place.neighbours.apps),
             "can_change": access_of(request).allows("write"),
         }
@@ -208,7 +212,13 @@ class Views:
         finally:
             # Also without an answer: the ATS may have done it.
             self._trees.forget(place.ats, place.category)
-        after = await self._trees.tree(place.ats, place.category)
+        try:
+            after = await self._trees.tree(place.ats, place.category)
+        except Problem as problem:
+            # The change was made all the same: only what came of it cannot be shown.
+            log.warning("tree cannot be fetched after a change", category=place.category, reason=problem.detail)
+            message = f"{done_message(asked, before, before, written)} {UNSEEN}"
+            return model_response(Done(message=message, lists=(), path=()))
         next_value = of_interest(asked, before, written)
         path = () if next_value is None else after.path(next_value)
         return model_response(
@@ -250,6 +260,17 @@ class Views:
 
 async def _category(place: Place) -> Category | None:
     return None if place.category is None else await place.ats.category(place.category)
+
+
+async def _successor(place: Place, tree: Tree, value: CategoryValue) -> CategoryValue | None:
+    """The available value that the objects of *value*, which is retired, are at by now."""
+    passed = {value.id}
+    while value.remapped_to is not None and value.remapped_to not in passed:
+        passed.add(value.remapped_to)
+        value = tree.get(value.remapped_to) or await place.ats.value(place.category, value.remapped_to)
+        if value.available:
+            return value
+    return None
 
 
 def _available(tree: Tree, value: int) -> CategoryValue:

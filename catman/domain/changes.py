@@ -43,11 +43,11 @@ class Done(Wire):
     """What the page is told after a change.
 
     lists: the values whose children changed, 0 for the top level. path: ids from the root down to the value that is of
-    interest now, empty when there is none. how_many: how many values there are now, in words.
+    interest now, empty when there is none. how_many: how many values there are now, in words; None when not known.
     """
 
     message: Text
-    how_many: Text
+    how_many: Text | None = None
     lists: tuple[int, ...]
     path: tuple[int, ...]
 

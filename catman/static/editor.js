@@ -67,7 +67,7 @@ details.addEventListener("close", backToTree);
 
 /** Show the tree as it is after a change, look at the value concerned, and say what happened. */
 const done = saying(async ({ message, howMany, lists, path }) => {
-  document.getElementById("how-many").textContent = howMany;
+  if (howMany) document.getElementById("how-many").textContent = howMany;
   const beside = neighbour(details.id);
   for (const list of lists) await tree.refresh(list, path.at(-1));
   const row = await tree.reveal(path);

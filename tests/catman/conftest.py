@@ -33,6 +33,20 @@ class Unplugged(httpx.AsyncBaseTransport):
         raise httpx.ConnectError("nobody listens there", request=request)
 
 
+class Interruptible(httpx.AsyncBaseTransport):
+    """A way to the ATS. breaks_after_writes: nothing gets through any more once something was written."""
+
+    def __init__(self, way: httpx.AsyncBaseTransport) -> None:
+        self._way = way
+        self.breaks_after_writes = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._way.handle_async_request(request)
+        if self.breaks_after_writes and request.method == "POST":
+            self._way = Unplugged()
+        return response
+
+
 async def silence(scope: Scope, receive: Receive, send: Send) -> None:
     """An app that takes requests and never answers."""
     await anyio.sleep_forever()
@@ -47,6 +61,7 @@ class House:
     site: CareerSite
     category: int
     http: httpx.AsyncClient
+    line: Interruptible
     writer: str
     reader: str
 
@@ -110,8 +125,9 @@ def anybody(tmp_path: Path) -> Iterator[House]:
         scopes=("write", "read"),
     )
     ats_transport = ValidatingTransport(httpx.ASGITransport(ats.app))
+    line = Interruptible(ats_transport)
     transports = {
-        "ats": ats_transport,
+        "ats": line,
         "careersite": ValidatingTransport(httpx.ASGITransport(site.app())),
         "onboarding": Unplugged(),
         "payroll": httpx.ASGITransport(silence),
@@ -131,7 +147,7 @@ def anybody(tmp_path: Path) -> Iterator[House]:
 
         client, http, category = portal.call(start)
         try:
-            yield House(portal, client, site, category, http, writer, reader)
+            yield House(portal, client, site, category, http, line, writer, reader)
         finally:
             portal.call(stack.aclose)
 

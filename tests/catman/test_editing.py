@@ -1,10 +1,12 @@
 """What the editor shows and does, by its own HTTP resources, with the real ATS behind it."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
 from catman.domain.tree import PAGE_VALUES
+from catman.views import UNSEEN
 from catrelay.models import CategoryValueWrite, CategoryWrite, RelatedData, RulesWrite
 from tests.catman.conftest import House
 from tests.catman.stage import TENANT
@@ -227,6 +229,39 @@ def test_a_retired_value_says_where_its_objects_are(house: House) -> None:
     details = house.get(f"{house.base}/values/{old.id}").text
 
     assert f'data-reveal="{new.id}"' in details
+
+
+def test_a_retired_value_says_where_its_objects_are_after_further_merges(house: House) -> None:
+    values = [house.add(name) for name in ("Old", "Newer", "Newest")]
+    for old, new in pairwise(values):
+        house.change(kind="merge", value=old.id, onto=new.id)
+
+    details = house.get(f"{house.base}/values/{values[0].id}").text
+
+    assert f'data-reveal="{values[-1].id}"' in details
+
+
+def test_a_value_whose_successor_was_retired_has_none(house: House) -> None:
+    old, new = house.add("Old"), house.add("New")
+    house.change(kind="merge", value=old.id, onto=new.id)
+    house.change(kind="retire", value=new.id)
+
+    details = house.get(f"{house.base}/values/{old.id}").text
+
+    assert "This value was retired.</p>" in details
+
+
+def test_a_change_is_reported_as_made_also_when_the_tree_cannot_be_fetched_after_it(house: House) -> None:
+    value = house.add("IT")
+    assert ids_in(house.get(house.base).text) == [value.id]
+    house.line.breaks_after_writes = True
+
+    done = house.change(kind="rename", value=value.id, name="ICT")
+
+    assert done.status_code == 200
+    assert done.json()["message"].endswith(UNSEEN)
+    assert (done.json()["lists"], done.json()["path"]) == ([], [])
+    assert house.value(value).name == "ICT"
 
 
 def test_what_the_ats_refuses_is_answered_with_its_reason(house: House) -> None:
