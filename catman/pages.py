@@ -86,7 +86,7 @@ class SecurityHeaders:
 
 
 def home(request: Request) -> str:
-    """The tenant's root path, for addresses and cookies; empty for a page of no tenant."""
+    """The tenant's root path; empty for a page of no tenant."""
     tenant = request.path_params.get("tenant")
     return "" if tenant is None else "/t/" + quote(tenant, safe="")
 

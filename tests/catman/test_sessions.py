@@ -1,9 +1,12 @@
 """Signing in, and what is refused to whom."""
 
+from typing import Any
+
+import httpx
 import pytest
 
 from catman.pages import SECURITY_HEADERS
-from catman.sessions import COOKIE, MAX_FORM_BYTES
+from catman.sessions import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from tests.catman.conftest import EDITOR, House
 from tests.catman.stage import TENANT
 
@@ -30,7 +33,29 @@ def test_a_page_leads_to_the_sign_in_and_from_there_back(anybody: House) -> None
 def test_the_cookie_is_kept_from_scripts_other_sites_and_other_tenants(anybody: House) -> None:
     cookie = anybody.sign_in(anybody.writer).headers["set-cookie"]
 
-    assert cookie == f"{COOKIE}={anybody.writer}; HttpOnly; Path=/t/{TENANT}; SameSite=strict"
+    assert cookie == f"catman={anybody.writer}; HttpOnly; Path=/t/{TENANT}/edit; SameSite=strict"
+
+
+def test_no_other_service_on_the_host_is_sent_the_token(house: House) -> None:
+    def sent_to(path: str) -> str:
+        return house.http.build_request("GET", f"{EDITOR}{path}").headers.get("cookie", "")
+
+    assert sent_to(f"/t/{TENANT}/careers") == ""
+    assert sent_to(house.base) == f"catman={house.writer}"
+
+
+def test_editors_at_two_ports_of_a_host_are_signed_in_to_one_by_one(house: House) -> None:
+    async def at_another_port(method: str, path: str, **sent: Any) -> httpx.Response:
+        url = f"{EDITOR}:8812"
+        return await house.http.request(method, url + path, headers={"origin": url}, **sent)
+
+    before = house.run(lambda: at_another_port("GET", house.base)).status_code
+    house.run(lambda: at_another_port("POST", SIGN_IN, data={"token": house.reader}))
+    after = house.run(lambda: at_another_port("GET", house.base)).status_code
+    house.run(lambda: at_another_port("POST", f"/t/{TENANT}/sign-out"))
+
+    assert (before, after) == (303, 200)
+    assert house.change(kind="create", name="IT").status_code == 200
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example/", "//evil.example", f"/t/{TENANT}/editor", "/t/beta/edit"])
@@ -109,6 +134,12 @@ def test_a_token_that_may_only_read_is_offered_no_changes(looking_on: House) -> 
 
 def test_a_form_without_end_is_refused(anybody: House) -> None:
     assert anybody.submit(SIGN_IN, {"token": "x" * MAX_FORM_BYTES}).status_code == 413
+
+
+def test_a_form_with_too_many_fields_is_refused(anybody: House) -> None:
+    fields = {f"field{number}": "" for number in range(MAX_FORM_FIELDS + 1)}
+
+    assert anybody.submit(SIGN_IN, fields).status_code == 400
 
 
 def test_every_answer_keeps_to_itself(house: House) -> None:
