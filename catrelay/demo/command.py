@@ -20,7 +20,7 @@ from catrelay.cli.failure import EXIT_FAILURE, Failure
 from catrelay.cli.output import say
 from catrelay.cli.suite import read_suite
 from catrelay.cli.up import addresses, databases_of
-from catrelay.demo.suite import free_base_port, free_tenant, running_suite
+from catrelay.demo.suite import READY_FILE, check_unused, free_base_port, free_tenant, running_suite
 
 EXAMPLE = "Example: catrelay demo --once"
 
@@ -55,6 +55,7 @@ def demo(
     _check_installed()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the suite is stopped too
     with _folder(data, keep=keep) as folder:
+        check_unused(folder)
         databases = databases_of(folder, ats_database, _shareable(ats_database))
         options = [
             *("--base-port", str(base_port or free_base_port())),
@@ -102,7 +103,7 @@ def _run(folder: Path, options: list[str], *, once: bool) -> bool:
 
 
 def _keep_serving(folder: Path, up: subprocess.Popen[bytes]) -> None:
-    path = folder / "suite.json"
+    path = folder / READY_FILE
     say(f"{addresses(read_suite(path), path)}\nServing until Ctrl-C")
     with suppress(KeyboardInterrupt):
         up.wait()

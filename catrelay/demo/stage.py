@@ -14,6 +14,7 @@ from catrelay.client import AtsClient, ServiceClient, UploaderClient, values_pat
 from catrelay.demo.books import Books, Pins
 from catrelay.demo.careersite import CareersiteClient
 from catrelay.demo.sample import Kind
+from catrelay.demo.suite import READY_FILE
 from catrelay.models import JobRead
 
 Seen = TypeVar("Seen")
@@ -78,13 +79,13 @@ class Stage:
         await eventually(self._careersite_pid, lambda pid: pid is not None)
 
     async def _careersite_pid(self) -> int | None:
-        return read_suite(self.folder / "suite.json").careersite.pid
+        return read_suite(self.folder / READY_FILE).careersite.pid
 
 
 @asynccontextmanager
 async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     """The stage for the suite that runs on *folder*."""
-    suite = read_suite(folder / "suite.json")
+    suite = read_suite(folder / READY_FILE)
     async with (
         AtsClient(suite.ats.url, suite.tenant, suite.ats.token) as ats,
         UploaderClient(suite.uploader.url, suite.tenant, suite.uploader.token) as uploader,

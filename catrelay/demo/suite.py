@@ -11,9 +11,10 @@ from pathlib import Path
 
 from catrelay.cli.failure import Failure
 from catrelay.cli.services import load_service
-from catrelay.cli.suite import SERVICES
+from catrelay.cli.suite import SERVICES, locked, read_suite
 from catrelay.cli.up import BASE_PORT, HOST
 
+READY_FILE = "suite.json"
 STOP_SECONDS = 15
 POLL_SECONDS = 0.05
 PORT_STEP = 10
@@ -24,11 +25,12 @@ EPHEMERAL_PORTS_FROM = 32_768
 @contextmanager
 def running_suite(folder: Path, options: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """`catrelay up` on *folder*, once all its services serve that are not held; stopped at the end."""
-    log = folder / "up.log"
-    command = [sys.executable, "-P", "-m", "catrelay", "up", "--data", str(folder), "--until-stdin-closes", *options]
+    log, ready_file = folder / "up.log", folder / READY_FILE
+    command = [sys.executable, "-P", "-m", "catrelay", "up", "--data", str(folder), "--until-stdin-closes"]
+    command += ["--ready-file", str(ready_file), *options]
     with log.open("wb") as output, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output) as up:
         try:
-            while not (folder / "suite.json").exists():
+            while not _tells_of(ready_file, up.pid):
                 if up.poll() is not None:
                     raise Failure(f"the suite did not start: {_last_line(log)}")
                 time.sleep(POLL_SECONDS)
@@ -53,6 +55,20 @@ def free_tenant(wanted: str, ats_database: str) -> str:
         taken = set(registry.tenants())
     names = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
     return next(name for name in names if name not in taken)
+
+
+def check_unused(folder: Path) -> None:
+    """Raise Failure when a suite runs on *folder*: what the demo does would happen to its data."""
+    with locked(folder):
+        pass
+
+
+def _tells_of(ready_file: Path, pid: int) -> bool:
+    # A suite that was killed has left its ready file.
+    try:
+        return read_suite(ready_file).pid == pid
+    except Failure:
+        return False
 
 
 def _is_free(port: int) -> bool:

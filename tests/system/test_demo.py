@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from catrelay.cli.services import load_service
-from catrelay.cli.suite import read_suite
+from catrelay.cli.suite import Member, Suite, locked, read_suite, write_private
 from catrelay.demo.suite import free_base_port as next_base_port
+from catrelay.demo.suite import running_suite
 from tests.system.suites import free_base_port, is_free, is_running
 
 FLOWS = 4
@@ -80,7 +81,25 @@ def test_a_database_that_cannot_be_reached_is_told_and_nothing_is_left(tmp_path:
 
     assert ended.returncode == 1
     assert "Connection refused" in ended.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_folder_whose_suite_is_running_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        refused = demo("--once", "--data", str(tmp_path))
+
+    assert refused.returncode == 1
+    assert f"catrelay: another suite runs on {tmp_path}\n" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_the_ready_file_of_a_suite_that_was_killed_is_not_taken_for_the_new_ones(tmp_path: Path) -> None:
+    gone = Member(url="http://127.0.0.1:1", token="T", database="sqlite:///gone.db")
+    killed = Suite(tenant="acme", pid=1, ats=gone, uploader=gone, catman=gone, careersite=gone)
+    write_private(tmp_path / "suite.json", killed.to_document())
+
+    with running_suite(tmp_path, ["--base-port", str(free_base_port())]) as process:
+        assert read_suite(tmp_path / "suite.json").pid == process.pid
 
 
 def test_free_ports_are_found_beside_taken_ones() -> None:
