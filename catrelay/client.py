@@ -74,6 +74,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
             transport=transport,
             timeout=timeout.total_seconds(),
             follow_redirects=False,
+            trust_env=False,  # a proxy for the Internet is no way to a neighbour, and .netrc has no token for one
         )
 
     async def __aenter__(self) -> Self:
@@ -115,7 +116,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
                 params=given or None,
                 headers={**({} if content is None else {"content-type": "application/json"}), **(headers or {})},
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceUnreachable(
                 f"{self.url} gave no answer to {method} {path}: {str(error) or type(error).__name__}", url=self.url
             ) from error

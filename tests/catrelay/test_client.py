@@ -331,6 +331,15 @@ def test_a_service_that_is_not_there_is_unreachable_and_named() -> None:
     assert raised.value.members == {"url": "http://127.0.0.1:1"}
 
 
+def test_a_service_whose_address_is_none_is_unreachable() -> None:
+    async def run() -> None:
+        async with AtsClient("http://127.0.0.1:88xx", "acme", "secret") as ats:
+            await ats.categories()
+
+    with pytest.raises(ServiceUnreachable, match="Invalid port"):
+        asyncio.run(run())
+
+
 def test_members_that_a_newer_service_adds_are_passed_over() -> None:
     category, _ = call(AtsClient, lambda ats: ats.category(17), answer({**CATEGORY, "color": "red"}))
 
