@@ -10,6 +10,7 @@ from catrelay.cli.failure import Failure
 from catrelay.cli.group import new_group
 from catrelay.cli.output import print_json, print_rows, say
 from catrelay.cli.service import Service
+from catrelay.cli.urls import root_url
 from catrelay.tokens import Connection, Registry, Scope
 
 ATS = "ats"
@@ -79,12 +80,12 @@ def _add_connect(app: typer.Typer, service: Service) -> None:
     def connect(
         database: DatabaseOption,
         tenant: TenantOption,
-        ats: Annotated[str, typer.Option(envvar="CATRELAY_ATS", help="Root URL of the ATS")],
+        ats: Annotated[str, typer.Option(envvar="CATRELAY_ATS", callback=root_url, help="Root URL of the ATS")],
         token: Annotated[str, typer.Option(envvar="CATRELAY_TOKEN", help="Token that the ATS gave this service")],
     ) -> None:
         """Keep how this service reaches a tenant's ATS."""
         with opened(service, database) as registry:
-            registry.connect(tenant, Connection(ATS, ats.rstrip("/"), token))
+            registry.connect(tenant, Connection(ATS, ats, token))
         say(f"{service.name} reaches the ATS of tenant {tenant} at {ats}.")
 
 

@@ -97,6 +97,30 @@ def test_a_service_is_connected_to_a_tenants_ats(catrelay: Catrelay, tmp_path: P
     registry.close()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8800",
+        "ftp://ats.test",
+        "http://",
+        "http://:8800",
+        "http://ats.test:88xx",
+        "http://ats.test:99999",
+        "http://ats.test:0",
+        "http://ats.test/?x=1",
+        "http://me:hush@ats.test",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_address_of_a_service_is_wrong_usage(catrelay: Catrelay, tmp_path: Path, url: str) -> None:
+    where = ["--database", f"sqlite:///{tmp_path}/catman.db", "--tenant", "acme"]
+
+    outcome = catrelay("catman", "connect", *where, "--ats", url, "--token", "T")
+
+    assert outcome.status == 2
+    assert "is no address of a service" in outcome.err
+
+
 def test_what_is_no_database_url_is_an_error(catrelay: Catrelay) -> None:
     outcome = catrelay("ats", "migrate", "--database", "mysql://here")
 
