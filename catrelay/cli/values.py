@@ -15,10 +15,10 @@ from catrelay.models import CategoryValue, CategoryValueWrite
 COLUMNS = ("id", "name", "code", "externalId", "parent", "available", "remappedTo")
 INDENT = "  "
 
-CategoryOption = Annotated[int, typer.Option("--category", help="Id of the category; the org tree's works too")]
-ValueArgument = Annotated[int, typer.Argument(metavar="VALUE", help="Id of the value")]
+CategoryOption = Annotated[int, typer.Option("--category", min=1, help="Id of the category; the org tree's works too")]
+ValueArgument = Annotated[int, typer.Argument(metavar="VALUE", min=1, help="Id of the value")]
 CodeOption = Annotated[str | None, typer.Option(help="Its code")]
-ParentOption = Annotated[int | None, typer.Option(help="Id of the value to put it below")]
+ParentOption = Annotated[int | None, typer.Option(min=1, help="Id of the value to put it below")]
 
 values = new_group("List and change the values of a category.")
 
@@ -96,7 +96,7 @@ async def remap(
     target: Target,
     category: CategoryOption,
     value: ValueArgument,
-    to: Annotated[int, typer.Option(help="Id of the value that takes over everything")],
+    to: Annotated[int, typer.Option(min=1, help="Id of the value that takes over everything")],
     as_json: JsonOption = False,
 ) -> None:
     """Make a value unavailable, and move everything at it to another."""

@@ -147,6 +147,41 @@ def test_the_status_tells_of_services_journal_and_subscribers(catrelay: Catrelay
     assert catrelay("status", *ats).out.splitlines()[1] == f"ats\t{ats[1]}\tready"
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_the_status_tells_of_the_services_when_the_ats_gives_no_answer(catrelay: Catrelay, as_json: Options) -> None:
+    nobody = "http://127.0.0.1:1"
+
+    outcome = catrelay("status", "--ats", nobody, "--token", "T", "--tenant", "acme", *as_json)
+
+    assert outcome.status == 1
+    assert "no answer" in outcome.out
+    assert outcome.err.startswith(f"catrelay: {nobody} gave no answer to GET /categories/remapped")
+
+
+def test_services_are_called_without_the_environments_proxy(
+    catrelay: Catrelay, ats: Options, category: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert printed(catrelay, "values", "list", "--category", category, *ats) == []
+    assert printed(catrelay, "status", *ats)["services"][0]["state"] == "ready"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["create", "x", "--parent", "0"], ["update", "0", "--name", "x"], ["remap", "1", "--to", "0"], ["show", "-1"]],
+)
+def test_what_cannot_be_an_id_is_wrong_usage(catrelay: Catrelay, command: list[str]) -> None:
+    where = ["--ats", "http://127.0.0.1:1", "--token", "T", "--tenant", "acme"]
+
+    outcome = catrelay("values", command[0], "--category", "1", *where, "--", *command[1:])
+
+    assert outcome.status == 2
+
+
 def test_subscriptions_are_listed(catrelay: Catrelay, ats: Options) -> None:
     assert printed(catrelay, "subscriptions", "list", *ats) == []
     assert catrelay("subscriptions", "list", *ats).out.startswith("id\tapp\turl\tstate\t")
