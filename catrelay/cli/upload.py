@@ -41,7 +41,7 @@ def _example(arguments: str) -> str:
 async def values(
     target: Target,
     file: FileArgument,
-    category: Annotated[int, typer.Option(help="Id of the category")],
+    category: Annotated[int, typer.Option(min=1, help="Id of the category")],
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     confirm_inactivations: ConfirmOption = False,
@@ -71,19 +71,22 @@ async def _run(
     tree = read_tree(file)
     async with UploaderClient(target.url, target.tenant, target.token) as uploader:
         plan = await _upload(uploader, category, _as_test(tree, test=True))
-        _show(plan, as_json=as_json and dry_run)
-        if dry_run:
-            _fail_on(plan)
-            return
+        if dry_run or not as_json:
+            _show(plan, as_json=as_json)
+        _tell(plan)
         if plan.guard.tripped and not confirm:
             raise Failure(
                 f"it would inactivate {plan.guard.inactivate} of {plan.guard.present} values:"
                 " repeat with --confirm-inactivations when that is meant"
             )
+        if dry_run:
+            _fail_on(plan)
+            return
         if not yes and not typer.confirm("Do it?", err=True):
             raise Failure("nothing was changed")
         done = await _upload(uploader, category, _as_test(tree, test=False), confirm=confirm)
     _show(done, as_json=as_json)
+    say(_counts(done))
     _fail_on(done)
 
 
@@ -118,7 +121,7 @@ async def _upload(
             await asyncio.sleep(POLL_SECONDS)
             status = await uploader.upload(category, status.id)
             progress.update(task, completed=_done(status))
-    if status.status == "Error" and not _guard_tripped(status):
+    if status.status == "Error":
         raise Failure(f"the upload failed: {(status.problem or {}).get('detail', 'no reason was given')}")
     return await _whole_plan(uploader, category, status.id)
 
@@ -132,10 +135,6 @@ async def _whole_plan(uploader: UploaderClient, category: int | None, upload_id:
     return plan.model_copy(update={"items": tuple(items), "next": None})
 
 
-def _guard_tripped(status: UploadStatus) -> bool:
-    return str((status.problem or {}).get("type", "")).endswith("upload-guard-tripped")
-
-
 def _done(status: UploadStatus) -> int:
     return sum(outcome.succeeded + outcome.failed for outcome in status.results)
 
@@ -145,8 +144,21 @@ def _show(plan: UploadPlan, *, as_json: bool) -> None:
         print_json(plan.to_document())
         return
     print_rows([_row(item) for item in plan.items], COLUMNS)
+
+
+def _tell(plan: UploadPlan) -> None:
+    """What a person should know before saying yes."""
+    say(_counts(plan))
+    if plan.touched:
+        say(f"At the values that go: {', '.join(f'{count} {kind}' for kind, count in plan.touched.items())}")
+    for suggestion in plan.suggestions:
+        to = suggestion.to.pointer if suggestion.to.id is None else suggestion.to.id
+        say(f"Renamed? {suggestion.remap} goes and {to} is like it: {suggestion.why}")
+
+
+def _counts(plan: UploadPlan) -> str:
     counts = {name: count for name, count in plan.summary.to_document().items() if count}
-    say(", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to do")
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to do"
 
 
 def _row(item: PlanItem) -> dict[str, Cell]:

@@ -23,12 +23,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture
 def category(running: Up) -> int:
     """A new category."""
+    id_: int = made(running, "/categories", {"name": "Suburbs"})["id"]
+    return id_
+
+
+def made(running: Up, path: str, document: object) -> Any:
+    """What the ATS makes of *document*."""
     ats = running.suite.ats
-    answer = httpx.post(
-        f"{ats.url}/t/acme/categories", json={"name": "Suburbs"}, headers={"authorization": f"Bearer {ats.token}"}
-    )
-    made: int = answer.raise_for_status().json()["id"]
-    return made
+    answer = httpx.post(f"{ats.url}/t/acme{path}", json=document, headers={"authorization": f"Bearer {ats.token}"})
+    return answer.raise_for_status().json()
 
 
 def written(folder: Path, document: object) -> Path:
@@ -73,6 +76,14 @@ def test_a_list_of_values_is_uploaded_after_the_plan_was_confirmed(running: Up, 
     assert names(running, f"/categories/byID/{category}/values") == ["Brooklyn", "Newtown"]
 
 
+def test_with_json_nothing_else_is_printed(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, [{"name": "Newtown"}])
+
+    uploaded = upload(running, "values", file, "--category", category, "--yes", "--json")
+
+    assert [item["name"] for item in json.loads(uploaded.stdout)["items"]] == ["Newtown"]
+
+
 def test_the_org_tree_is_uploaded_too(running: Up, tmp_path: Path) -> None:
     uploaded = upload(running, "orgs", written(tmp_path, [{"name": "Head Office"}]), "--yes")
 
@@ -102,6 +113,48 @@ def test_many_inactivations_must_be_meant(running: Up, category: int, tmp_path: 
     assert "it would inactivate 20 of 20 values" in stopped.stderr
     assert meant.returncode == 0, meant.stderr
     assert names(running, f"/categories/byID/{category}/values") == []
+
+
+def test_a_dry_run_says_that_the_guard_would_stop_the_upload(running: Up, category: int, tmp_path: Path) -> None:
+    file = written(tmp_path, [{"name": "Newtown"}])
+    assert upload(running, "values", file, "--category", category, "--yes").returncode == 0
+    empty = written(tmp_path, [])
+
+    stopped = upload(running, "values", empty, "--category", category, "--dry-run")
+    meant = upload(running, "values", empty, "--category", category, "--dry-run", "--confirm-inactivations")
+
+    assert stopped.returncode == 1
+    assert "it would inactivate 1 of 1 values" in stopped.stderr
+    assert meant.returncode == 0, meant.stderr
+
+
+def test_what_only_the_upload_itself_shows_to_be_too_much_fails_it(running: Up, category: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "catrelay", "upload", "values", str(written(tmp_path, []))]
+    command += ["--category", str(category), "--suite", str(running.ready_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as uploading:
+        assert uploading.stderr is not None
+        planned = uploading.stderr.readline()
+        made(running, f"/categories/byID/{category}/values", {"name": "Newtown"})
+
+        _, said = uploading.communicate("y\n")
+
+    assert planned == "nothing to do\n"
+    assert uploading.returncode == 1
+    assert "catrelay: the upload failed: " in said
+    assert names(running, f"/categories/byID/{category}/values") == ["Newtown"]
+
+
+def test_a_plan_tells_what_it_touches_and_what_looks_renamed(running: Up, category: int, tmp_path: Path) -> None:
+    path = f"/categories/byID/{category}/values"
+    old = made(running, path, {"name": "Brookyln"})["id"]
+    made(running, "/jobs", {"title": "Baker", "categories": [{"category": category, "values": [old]}]})
+    file = written(tmp_path, [{"name": "Brooklyn"}])
+
+    planned = upload(running, "values", file, "--category", category, "--dry-run", "--confirm-inactivations")
+
+    assert planned.returncode == 0, planned.stderr
+    assert "At the values that go: 1 jobs" in planned.stderr
+    assert f"Renamed? {old} goes and /categoryValues/0 is like it: " in planned.stderr
 
 
 @pytest.mark.parametrize(
