@@ -47,21 +47,38 @@ class AtsCategory:
     """One category of one tenant's ATS; None: the org tree."""
 
     def __init__(
-        self, client: AtsClient, category: int | None, limits: AtsLimits, capabilities: frozenset[str]
+        self,
+        client: AtsClient,
+        category: int | None,
+        limits: AtsLimits,
+        capabilities: frozenset[str],
+        before_write: Callable[[], Awaitable[None]],
     ) -> None:
         self._client = client
         self._category = category
         self._limits = limits
         self._capabilities = capabilities
+        self._before_write = before_write
 
     @classmethod
-    async def meet(cls, client: AtsClient, category: int | None, limits: AtsLimits) -> "AtsCategory":
-        """Ask the ATS what it can do besides the documented API, which has no place to ask."""
+    async def meet(
+        cls,
+        client: AtsClient,
+        category: int | None,
+        limits: AtsLimits,
+        *,
+        before_write: Callable[[], Awaitable[None]],
+    ) -> "AtsCategory":
+        """Ask the ATS what it can do besides the documented API, which has no place to ask.
+
+        before_write: awaited before each request that changes something; whatever it raises stops the request.
+        """
         try:
             discovery = await client.discover()
         except MethodNotAllowed:
             discovery = None
-        return cls(client, category, limits, frozenset(discovery.capabilities if discovery is not None else ()))
+        capabilities = frozenset(discovery.capabilities if discovery is not None else ())
+        return cls(client, category, limits, capabilities, before_write)
 
     async def present(self, wanted: Sequence[WantedNode], earlier: Earlier | None) -> tuple[Present, int | None]:
         """What is there, with everything that *wanted* names, and the journal entry as of which the tree holds."""
@@ -98,9 +115,14 @@ class AtsCategory:
         """Send *writes*, which do not depend on each other. None: not sent, as the ATS went away before."""
         if "values.batch" in self._capabilities:
             return await self._write_batch(writes)
-        return await self._each([_call(self._client.write_value, self._category, write) for write in writes])
+        return await self._each([_call(self._write_one, write) for write in writes])
+
+    async def _write_one(self, write: CategoryValueWrite) -> CategoryValue:
+        await self._before_write()
+        return await self._client.write_value(self._category, write)
 
     async def _write_batch(self, writes: Sequence[CategoryValueWrite]) -> list[CategoryValue | Problem | None]:
+        await self._before_write()
         try:
             answer = await self._client.write_values(self._category, writes, atomic=False)
         except (PayloadTooLarge, LimitExceeded) as problem:
@@ -134,7 +156,10 @@ class AtsCategory:
                 return found
 
     async def _each(self, calls: Sequence[Callable[[], Awaitable[Result]]]) -> list[Result | Problem | None]:
-        """The answers, in order. After a general problem no further call is made: those answers are None."""
+        """The answers, in order. After a general problem no further call is made: those answers are None.
+
+        What is no Problem is raised as it is, and ends the other calls.
+        """
         gate = asyncio.Semaphore(self._limits.concurrency)
         stopped = False
 
@@ -150,8 +175,11 @@ class AtsCategory:
                         stopped = True
                     return problem
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(call)) for call in calls]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(call)) for call in calls]
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
         return [task.result() for task in tasks]
 
 

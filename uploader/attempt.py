@@ -1,8 +1,7 @@
 """One attempt at an upload: read what is there, plan, judge, apply, report. Every attempt begins from the beginning."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 from catrelay.asgi import parse_body
 from catrelay.models import CategoryValuesUpload, Guard, PlanSummary, UploadPlan
@@ -13,8 +12,9 @@ from uploader.domain.guard import GuardLimits, judge, tripped
 from uploader.domain.plan import Action, Plan, make_plan
 from uploader.domain.suggestions import suggest
 from uploader.domain.wanted import WantedNode, wanted_nodes
+from uploader.lease import Lease
 from uploader.settings import UploaderSettings
-from uploader.store import Claim, ItemOutcome, NewItem, Store
+from uploader.store import ItemOutcome, NewItem, Store
 
 ATTEMPTS_WITH_IMPACT = 3
 """After so many attempts in a row a plan is made without what it touches: that shall not hold an upload up."""
@@ -23,15 +23,13 @@ Touched = Mapping[str, Mapping[str, int]]
 
 
 class Attempt:
-    """lease_end: until when the lease runs that is taken now."""
+    """lease: of the upload."""
 
-    def __init__(
-        self, claim: Claim, store: Store, settings: UploaderSettings, lease_end: Callable[[], datetime]
-    ) -> None:
-        self.claim = claim
+    def __init__(self, lease: Lease, store: Store, settings: UploaderSettings) -> None:
+        self.claim = lease.claim
+        self._lease = lease
         self._store = store
         self._settings = settings
-        self._lease_end = lease_end
         self._applying: Applying | None = None
 
     @property
@@ -87,7 +85,7 @@ class Attempt:
         )
         new_items = [_new_item(action, touched.get(action.key)) for action in plan.actions]
         with self._store.write() as unit:
-            unit.hold(self.claim, self._lease_end())
+            unit.hold(self.claim, self._lease.next_end())
             unit.save_plan(self.claim, head.to_json().decode(), list(plan.present.available), new_items)
             if test:
                 unit.finish(self.claim)
@@ -100,7 +98,7 @@ class Attempt:
     def _continue(self, plan: Plan) -> Mapping[str, int]:
         with self._store.write() as unit:
             positions = unit.positions(self.claim.ref)
-            unit.record(self.claim, outcomes_by(plan, positions), self._lease_end())
+            unit.record(self.claim, outcomes_by(plan, positions), self._lease.next_end())
         return positions
 
     async def _record(self, outcomes: Mapping[int, ItemOutcome]) -> None:
@@ -108,7 +106,7 @@ class Attempt:
 
     def _record_now(self, outcomes: Mapping[int, ItemOutcome]) -> None:
         with self._store.write() as unit:
-            unit.record(self.claim, outcomes, self._lease_end())
+            unit.record(self.claim, outcomes, self._lease.next_end())
 
     def _finish(self) -> None:
         with self._store.write() as unit:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import httpx
@@ -15,15 +15,15 @@ from catrelay.problems import InternalError, Problem
 from catrelay.tokens import Registry
 from uploader.ats import PASSING, AtsCategory, AtsLimits
 from uploader.attempt import Attempt
+from uploader.lease import Lease
 from uploader.operations import ats_connection
 from uploader.settings import UploaderSettings
-from uploader.store import Claim, LeaseLost, Store
+from uploader.store import Claim, LeaseLost, Store, UploadRef
 
 log = structlog.get_logger()
 
 JITTER = 0.2
 SHORTEST_WAIT_SECONDS = 0.05
-BEATS_PER_LEASE = 3
 
 
 class Worker:
@@ -47,7 +47,7 @@ class Worker:
         self._clock = clock
         self._transport = transport
         self._limits = AtsLimits(settings.ats_concurrency, settings.batch_values, settings.max_touched_values)
-        self._owner = str(uuid.uuid4())
+        self._at_work: set[UploadRef] = set()
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -56,23 +56,16 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        at_work: set[asyncio.Task[None]] = set()
-
-        def ended(task: asyncio.Task[None]) -> None:
-            at_work.discard(task)
-            self._wake.set()
-
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                has_room = len(at_work) < self._settings.uploads_at_once
+                has_room = len(self._at_work) < self._settings.uploads_at_once
                 claim = await self._claim() if has_room else None
                 if claim is None:
                     await self._rest(await self._seconds_to_wait() if has_room else None)
                 else:
                     task = group.create_task(self._work(claim))
-                    at_work.add(task)
-                    task.add_done_callback(ended)
+                    task.add_done_callback(lambda _: self.wake())
 
     async def run_due(self) -> None:
         """Work everything off that is due now, one upload after the other."""
@@ -97,33 +90,39 @@ class Worker:
 
     async def _claim(self) -> Claim | None:
         try:
-            return await asyncio.to_thread(self._claim_now)
+            claim = await asyncio.to_thread(self._claim_now, frozenset(self._at_work))
         except Exception:  # likewise
             log.exception("uploads cannot be claimed")
             return None
+        if claim is not None:
+            self._at_work.add(claim.ref)
+        return claim
 
     async def _work(self, claim: Claim) -> None:
         """One attempt. Whatever comes of it, the upload is ended, or due again, or its lease runs out."""
-        beat = asyncio.create_task(self._keep_lease(claim))
-        attempt = Attempt(claim, self._store, self._settings, self._lease_end)
+        lease = Lease(claim, self._store, self._clock, self._settings.upload_lease_seconds)
+        beat = asyncio.create_task(lease.keep())
+        attempt = Attempt(lease, self._store, self._settings)
         try:
-            await self._try(attempt)
+            await self._try(attempt, lease)
         except asyncio.CancelledError:
             await asyncio.to_thread(self._release, claim)
             raise
         except LeaseLost:
-            log.warning("upload was taken over by another process", upload=claim.ref.upload, tenant=claim.tenant)
+            log.warning("upload is left to whoever takes it over", upload=claim.ref.upload, tenant=claim.tenant)
         except Exception as error:  # noqa: BLE001  (the outermost loop: one upload's trouble is not the others')
             await self._settle(attempt, error)
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
+            self._at_work.discard(claim.ref)
 
-    async def _try(self, attempt: Attempt) -> None:
+    async def _try(self, attempt: Attempt, lease: Lease) -> None:
         claim = attempt.claim
         connection = await asyncio.to_thread(ats_connection, self._registry, claim.tenant)
         async with AtsClient(connection.url, claim.tenant, connection.token, transport=self._transport) as client:
-            await attempt.run(await AtsCategory.meet(client, claim.category, self._limits))
+            ats = await AtsCategory.meet(client, claim.category, self._limits, before_write=lease.check)
+            await attempt.run(ats)
 
     async def _settle(self, attempt: Attempt, error: Exception) -> None:
         claim = attempt.claim
@@ -142,25 +141,16 @@ class Worker:
         except Exception:  # noqa: BLE001  (the database is away or the upload gone: the lease runs out by itself)
             told.exception("upload cannot be settled")
 
-    async def _keep_lease(self, claim: Claim) -> None:
-        while True:
-            await asyncio.sleep(self._settings.upload_lease_seconds / BEATS_PER_LEASE)
-            await asyncio.to_thread(self._hold, claim)
-
-    def _lease_end(self) -> datetime:
-        return self._clock() + timedelta(seconds=self._settings.upload_lease_seconds)
-
     def _next_due(self) -> datetime | None:
         with self._store.read() as reports:
             return reports.next_due()
 
-    def _claim_now(self) -> Claim | None:
+    def _claim_now(self, at_work: Collection[UploadRef]) -> Claim | None:
+        now = self._clock()
+        lease_until = now + timedelta(seconds=self._settings.upload_lease_seconds)
         with self._store.write() as unit:
-            return unit.claim(self._owner, now=self._clock(), lease_until=self._lease_end())
-
-    def _hold(self, claim: Claim) -> None:
-        with self._store.write() as unit:
-            unit.hold(claim, self._lease_end())
+            # What is at work here goes on after a pause of this process, however long, unless another took it over.
+            return unit.claim(str(uuid.uuid4()), now=now, lease_until=lease_until, besides=at_work)
 
     def _release(self, claim: Claim) -> None:
         with self._store.write() as unit:

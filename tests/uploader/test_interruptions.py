@@ -30,6 +30,7 @@ UPLOAD = body(
     {"id": 3, "available": False, "remappedTo": 2},
     {"id": 98, "name": "Nobody"},
 )
+NAMELESS = body(*({"name": f"Place {number}"} for number in range(20)))
 RESULTS = [("Created", 5, 0), ("Updated", 2, 1), ("Closed", 2, 0)]
 PLAIN_RESULTS = [("Created", 6, 0), ("Updated", 1, 1), ("Closed", 2, 0)]  # it does not show that Kumeu is there
 SETTINGS = {"batch_values": 2, "ats_concurrency": 2, "upload_retry_seconds": "0"}
@@ -50,8 +51,8 @@ def state(rules: AtsRules) -> tuple[object, ...]:
     return rules.shape(), gone, len(rules.values), len(rules.writes)
 
 
-async def accept(client: UploaderClient) -> None:
-    await client.upload_values(CATEGORY, CategoryValuesUpload.model_validate(UPLOAD, strict=False))
+async def accept(client: UploaderClient, upload: dict[str, object] = UPLOAD) -> None:
+    await client.upload_values(CATEGORY, CategoryValuesUpload.model_validate(upload, strict=False))
 
 
 async def work_until_dead(worker: Worker) -> bool:
@@ -239,6 +240,47 @@ def test_a_worker_that_lost_its_lease_leaves_the_upload_to_the_other(suite: Suit
     assert outcome(asyncio.run(run())) == RESULTS
 
 
+def test_a_process_that_pauses_beyond_its_lease_makes_each_change_once(suite: Suite) -> None:
+    ats = StandIn(AtsRules())
+
+    async def run() -> UploadStatus:
+        async def pause() -> None:
+            suite.clock.pass_by(3600)
+            await workers[0].run_due()
+
+        workers: list[Worker] = []
+        stalled = _Stalling(ats.transport(), 2, pause)
+        async with suite.uploader(stalled, **SETTINGS) as (client, worker):
+            workers.append(worker)
+            await accept(client, NAMELESS)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert asyncio.run(run()).status == "Complete"
+    assert len(ats.rules.values) == 20
+
+
+@CAPABILITIES
+def test_nothing_is_sent_to_the_ats_once_the_lease_is_lost(suite: Suite, capabilities: tuple[str, ...] | None) -> None:
+    ats = StandIn(AtsRules(), capabilities)
+
+    async def run() -> UploadStatus:
+        async with suite.uploader(ats.transport(), **SETTINGS) as (client, other):
+
+            async def taken_over() -> None:
+                suite.clock.pass_by(3600)
+                await other.run_due()
+
+            paused = _Stalling(ats.transport(), 3, taken_over, acted=True)
+            async with suite.uploader(paused, batch_values=5, ats_concurrency=1) as (_, worker):
+                await accept(client, NAMELESS)
+                await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    assert outcome(asyncio.run(run()))[0] == ("Created", 20, 0)
+    assert len(ats.rules.values) == 20
+
+
 def test_what_was_not_foreseen_ends_the_upload_in_error(suite: Suite) -> None:
     async def run() -> UploadStatus:
         faulty = Faulty(start(None).transport(), 0, RuntimeError("a bug"), acted=False)
@@ -286,16 +328,26 @@ class _Hanging(httpx.AsyncBaseTransport):
 
 
 class _Stalling(httpx.AsyncBaseTransport):
-    """Does something else before the request numbered *at* is passed on."""
+    """Something else happens while the request numbered *at* is out: before, or after, the ATS has acted."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, at: int, before: Callable[[], Awaitable[None]]) -> None:
-        self._inner, self._at, self._before = inner, at, before
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        at: int,
+        meanwhile: Callable[[], Awaitable[None]],
+        *,
+        acted: bool = False,
+    ) -> None:
+        self._inner, self._at, self._meanwhile, self._acted = inner, at, meanwhile, acted
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._at -= 1
-        if self._at == -1:
-            await self._before()
-        return await self._inner.handle_async_request(request)
+        if self._at == -1 and not self._acted:
+            await self._meanwhile()
+        response = await self._inner.handle_async_request(request)
+        if self._at == -1 and self._acted:
+            await self._meanwhile()
+        return response
 
 
 class _Short(httpx.AsyncBaseTransport):

@@ -1,13 +1,13 @@
 """Units of work: one snapshot to read from, or one transaction to write in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -43,6 +43,7 @@ class Claim:
     confirmed: bool
     attempts: int
     owner: str
+    lease_until: datetime
     earlier: Earlier | None
 
 
@@ -129,13 +130,19 @@ class Unit:
             raise UploadIncomplete(f"Upload {other} of this collection is not complete", upload=other) from error
         return ref
 
-    def claim(self, owner: str, *, now: datetime, lease_until: datetime) -> Claim | None:
-        """The upload that waits longest, taken for *owner*; one in work elsewhere only when its lease has run out."""
+    def claim(
+        self, owner: str, *, now: datetime, lease_until: datetime, besides: Collection[UploadRef] = ()
+    ) -> Claim | None:
+        """The upload that waits longest, taken for *owner*; one in work elsewhere only when its lease has run out.
+
+        owner: of this claim alone, or an attempt that lost its lease would take the next one's for its own.
+        besides: uploads to pass over.
+        """
         free = or_(uploads.c.lease_until.is_(None), uploads.c.lease_until <= now)
         row = self._connection.execute(
             select(uploads, tenants.c.name.label("tenant_name"))
             .join(tenants, tenants.c.tenant == uploads.c.tenant)
-            .where(uploads.c.status.in_(INCOMPLETE), uploads.c.due <= now, free)
+            .where(uploads.c.status.in_(INCOMPLETE), uploads.c.due <= now, free, *(not_(_is(ref)) for ref in besides))
             .order_by(uploads.c.due, uploads.c.tenant, uploads.c.id)
             .limit(1)
             .with_for_update(skip_locked=True, of=uploads)
@@ -146,7 +153,17 @@ class Unit:
         taken = {"owner": owner, "lease_until": lease_until, "status": "Underway"}
         self._connection.execute(update(uploads).where(_is(ref)).values(taken))
         earlier = None if row.baseline is None else Earlier(frozenset(orjson.loads(row.baseline)), self._pins(ref))
-        return Claim(ref, row.tenant_name, row.category, row.body, row.confirmed, row.attempts, owner, earlier)
+        return Claim(
+            ref,
+            row.tenant_name,
+            row.category,
+            row.body,
+            row.confirmed,
+            row.attempts,
+            owner,
+            lease_until,
+            earlier,
+        )
 
     def hold(self, claim: Claim, lease_until: datetime) -> None:
         """Say that the work goes on. Raises LeaseLost when it was taken over."""
