@@ -1,6 +1,7 @@
 // The panel on one value.
 
 import { gather } from "./answers.js";
+import { send } from "./forms.js";
 import { change, part } from "./http.js";
 
 export class Details extends EventTarget {
@@ -86,14 +87,11 @@ export class Details extends EventTarget {
 
   async submitted(event) {
     event.preventDefault();
-    const error = document.getElementById("rename-error");
-    error.textContent = "";
-    try {
-      const answer = await change({ kind: "rename", value: this.id, name: event.target.elements.name.value });
-      this.tell("done", answer);
-    } catch (refused) {
-      error.textContent = refused.message;
-    }
+    const form = event.target;
+    const answer = await send(form, () =>
+      change({ kind: "rename", value: this.id, name: form.elements.name.value }),
+    );
+    if (answer) this.tell("done", answer);
   }
 
   tell(what, detail) {

@@ -1,8 +1,12 @@
 // The dialogs: preview of a change, choice of a target, a new value.
 
 import { gather, waitAgain } from "./answers.js";
+import { send } from "./forms.js";
 import { change, part } from "./http.js";
 import { searchBox } from "./search.js";
+import { say } from "./toast.js";
+
+const CHANGED_MEANWHILE = 412;
 
 const preview = document.getElementById("preview");
 const picker = document.getElementById("picker");
@@ -15,19 +19,25 @@ document.addEventListener("click", (event) => {
   else if (event.target instanceof HTMLDialogElement) event.target.close();
 });
 
-/** Show what dropping *value* on *onto* (null: the top level) would do everywhere; done(answer) once it was done. */
-export async function openPreview({ value, onto = null, retire = false, done }) {
+/**
+ * Show what dropping *value* on *onto* (null: the top level) would do everywhere. Calls done(answer) once it was done,
+ * stale() when the tree turns out to be another by now.
+ */
+export async function openPreview({ value, onto = null, retire = false, done, stale }) {
+  const asked = { value, onto, retire, done, stale };
   const form = await part(`/values/${value}/preview`, { onto, retire: retire || null });
   preview.replaceChildren(form);
-  const asking = new PreviewForm(form, value, onto, done);
+  const asking = new PreviewForm(form, asked);
   preview.addEventListener("close", () => asking.stop(), { once: true });
   if (!preview.open) preview.showModal();
   if (form.dataset.chosen) asking.ask();
+  return asking;
 }
 
 class PreviewForm {
-  constructor(form, value, onto, done) {
-    Object.assign(this, { form, value, onto, done });
+  constructor(form, asked) {
+    Object.assign(this, { form, asked });
+    this.fields = form.querySelector("fieldset");
     this.confirm = form.querySelector("[data-confirm-button]");
     this.error = form.querySelector("[data-error]");
     this.list = form.querySelector("[data-answers]");
@@ -62,8 +72,9 @@ class PreviewForm {
     this.confirm.disabled = true;
     this.error.textContent = "";
     try {
-      const query = { kind: this.chosen.value, onto: this.onto };
-      const total = await gather(this.list, `/values/${this.value}/impacts`, query, controller.signal);
+      const { value, onto } = this.asked;
+      const query = { kind: this.chosen.value, onto };
+      const total = await gather(this.list, `/values/${value}/impacts`, query, controller.signal);
       this.total.replaceChildren(total);
       this.confirm.disabled = false;
     } catch (error) {
@@ -73,41 +84,69 @@ class PreviewForm {
 
   async send() {
     if (!this.confirm || this.confirm.disabled) return;
-    this.confirm.disabled = true;
+    this.lock(true);
     this.error.textContent = "";
     try {
+      const { value, onto } = this.asked;
       const seq = this.form.dataset.journalSeq;
       const answer = await change({
         kind: this.chosen.value,
-        value: this.value,
-        ...(this.onto === null ? {} : { onto: this.onto }),
+        value,
+        ...(onto === null ? {} : { onto }),
         ...(seq ? { journalSeq: Number(seq) } : {}),
       });
       preview.close();
-      await this.done(answer);
+      await this.asked.done(answer);
     } catch (error) {
+      if (error.status === CHANGED_MEANWHILE) return this.renew(error);
       this.error.textContent = error.message;
-      this.confirm.disabled = false;
+      this.lock(false);
+      this.confirm.focus();
     }
+  }
+
+  lock(isSending) {
+    this.confirm.disabled = isSending;
+    if (this.fields) this.fields.disabled = isSending;
+  }
+
+  /** Show what the same would do by now. */
+  async renew(refused) {
+    this.stop();
+    try {
+      await this.asked.stale();
+      const renewed = await openPreview(this.asked);
+      renewed.choose(this.chosen.value);
+      renewed.error.textContent = refused.message;
+      renewed.form.querySelector("h2").focus();
+    } catch (error) {
+      preview.close();
+      say(error.message);
+    }
+  }
+
+  /** Take the same choice as before, where it is still one. */
+  choose(kind) {
+    const choice = this.form.querySelector(`[type=radio][value=${kind}]:enabled:not(:checked)`);
+    choice?.click();
   }
 }
 
-/** Let the person choose where *value* goes, then show the preview. */
-export async function openPicker({ value, name, isRoot, done }) {
+/** Let the person choose where *value* goes: chosen(onto), null for the top level. */
+export async function openPicker({ value, name, isRoot, chosen }) {
   picker.querySelector("h2").textContent = `Merge or move “\u2068${name}\u2069” into…`;
-  picking.value = value;
-  picking.done = done;
+  Object.assign(picking, { value, chosen });
   document.getElementById("pick").value = "";
   document.getElementById("pick-top").hidden = isRoot;
   picker.showModal();
   await targets.search();
 }
 
-const picking = { value: null, done: null };
+const picking = { value: null, chosen: null };
 
 function pick(onto) {
   picker.close();
-  openPreview({ value: picking.value, onto, done: picking.done });
+  picking.chosen(onto);
 }
 
 const targets = searchBox(
@@ -121,27 +160,25 @@ document.getElementById("pick-top").addEventListener("click", () => pick(null));
 /** Ask for a new value's name, below *parent* or (null) at the top level. */
 export function openAdding({ parent = null, name = "", done }) {
   const form = document.getElementById("adding-form");
-  const error = document.getElementById("adding-error");
   form.reset();
-  error.textContent = "";
+  document.getElementById("adding-error").textContent = "";
   document.getElementById("adding-title").textContent = parent
     ? `Add a value below “\u2068${name}\u2069”`
     : "Add a value at the top level";
   form.onsubmit = async (event) => {
     event.preventDefault();
     const code = form.elements.code.value;
-    try {
-      const answer = await change({
+    const answer = await send(form, () =>
+      change({
         kind: "create",
         name: form.elements.name.value,
         ...(code ? { code } : {}),
         ...(parent ? { onto: parent } : {}),
-      });
-      adding.close();
-      await done(answer);
-    } catch (refused) {
-      error.textContent = refused.message;
-    }
+      }),
+    );
+    if (!answer) return;
+    adding.close();
+    await done(answer);
   };
   adding.showModal();
 }

@@ -18,7 +18,7 @@ export function enableDragging(tree, topDrop, dropped) {
     over = target;
     over?.classList.add("over");
     const isClosed = over?.getAttribute?.("aria-expanded") === "false";
-    if (isClosed) opening = setTimeout(() => tree.open(target), OPEN_AFTER_MILLISECONDS);
+    if (isClosed) opening = setTimeout(() => tree.expand(target), OPEN_AFTER_MILLISECONDS);
   }
 
   function finish() {

@@ -4,7 +4,7 @@ import { Details } from "./details.js";
 import { openAdding, openPicker, openPreview } from "./dialogs.js";
 import { enableDragging } from "./drag.js";
 import { searchBox } from "./search.js";
-import { hush, say } from "./toast.js";
+import { hush, say, saying } from "./toast.js";
 import { isGap, Tree } from "./tree.js";
 
 const canChange = document.getElementById("editor").dataset.changeable === "yes";
@@ -13,27 +13,19 @@ const details = new Details(document.getElementById("details"));
 const find = document.getElementById("find");
 const found = document.getElementById("found");
 
-/** Run what may be refused, and say so if it is. */
-const saying = (act) => async (...given) => {
-  try {
-    await act(...given);
-  } catch (error) {
-    if (error.name !== "AbortError") say(error.message);
-  }
-};
-
 // Looking
 
-const show = saying(async (id, { focus = false } = {}) => {
+async function look(id, { focus = false } = {}) {
   tree.select(tree.row(id));
   history.replaceState(null, "", `#${id}`);
   await details.show(id, { focus });
-});
+}
+
+const show = saying(look);
 
 const reveal = saying(async (id, { focus = true } = {}) => {
   await details.show(id);
-  find.value = "";
-  showFound(false);
+  finder.clear();
   const row = await tree.reveal(details.path);
   if (!row) return;
   tree.select(row);
@@ -55,50 +47,91 @@ function backToTree() {
   if (row) tree.focus(row);
 }
 
-searchBox(find, found, document.getElementById("found-count"), { changed: showFound, chosen: (id) => reveal(id) });
+const finder = searchBox(find, found, document.getElementById("found-count"), {
+  changed: showFound,
+  chosen: (id) => reveal(id),
+});
 find.addEventListener("search", () => {
   if (!find.value) showFound(false);
 });
 tree.addEventListener("choose", ({ detail }) => show(Number(detail.id), { focus: detail.byKey }));
+tree.addEventListener("refused", ({ detail }) => say(detail.message));
 details.addEventListener("reveal", ({ detail }) => reveal(detail));
 details.addEventListener("close", backToTree);
 
 // Changing
 
 /** Show the tree as it is after a change, look at the value concerned, and say what happened. */
-const done = saying(async ({ message, howMany, lists, path }) => {
+async function done(answer) {
+  try {
+    await showChange(answer);
+    say(answer.message);
+  } catch {
+    say(`${answer.message} Reload the page to see it.`);
+  }
+}
+
+async function showChange({ howMany, lists, path }) {
   if (howMany) document.getElementById("how-many").textContent = howMany;
-  const beside = neighbour(details.id);
+  finder.clear();
+  const here = tree.current?.dataset.id;
+  const beside = neighbour(tree.current);
   for (const list of lists) await tree.refresh(list, path.at(-1));
   const row = await tree.reveal(path);
   if (row) {
     tree.focus(row);
-    await show(Number(row.dataset.id));
+    await look(Number(row.dataset.id));
   } else {
     details.clear();
-    const next = beside?.isConnected ? beside : tree.current;
+    const next = tree.row(here) ?? tree.row(beside) ?? tree.current;
     if (next) tree.focus(next);
   }
-  say(message);
-});
-
-/** The row to go to when the value's own goes away. */
-function neighbour(id) {
-  const rows = tree.visible();
-  const position = rows.indexOf(tree.row(id));
-  return rows[position + 1] ?? rows[position - 1] ?? null;
 }
 
-const drop = saying(async (value, onto) => {
+/** The id of the row to go to when *row* goes away. */
+function neighbour(row) {
+  const rows = tree.visible();
+  const position = rows.indexOf(row);
+  return (rows[position + 1] ?? rows[position - 1])?.dataset.id;
+}
+
+/** Show what there is by now: somebody else changed it. */
+async function stale() {
+  await tree.refreshOpen();
+  if (details.id) await details.show(details.id);
+}
+
+const preview = saying(async (asked) => {
   hush();
-  await openPreview({ value, onto, done });
+  try {
+    await openPreview({ ...asked, done, stale });
+  } catch (error) {
+    if (error.status === 404) await stale();
+    throw error;
+  }
 });
 
-const retire = saying(async (value) => openPreview({ value, retire: true, done }));
+const drop = (value, onto) => preview({ value, onto });
 
-const move = saying(async () =>
-  openPicker({ value: details.id, name: details.name, isRoot: details.path.length === 1, done }),
-);
+const retire = (value) => preview({ value, retire: true });
+
+const move = saying(async () => {
+  const value = details.id;
+  const isRoot = details.path.length === 1;
+  await openPicker({ value, name: details.name, isRoot, chosen: (onto) => drop(value, onto) });
+});
+
+// A dialog gives the focus back to what opened it. That may be gone.
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("close", () => {
+    if (document.activeElement === document.body) (found.hidden ? tree.current : find)?.focus();
+  });
+}
+
+const rename = saying(async (id) => {
+  await look(id);
+  details.startRenaming();
+});
 
 if (canChange) {
   enableDragging(tree, document.getElementById("top-drop"), drop);
@@ -137,7 +170,7 @@ function pressed(event) {
     take(null);
     say("Left where it was.");
   } else if (event.key === "F2") {
-    show(id).then(() => details.startRenaming());
+    rename(id);
   } else if (event.key === "Delete") {
     retire(id);
   } else return;

@@ -61,5 +61,16 @@ export function searchBox(input, list, status, { near = () => null, changed = ()
     const button = event.target.closest("button[data-id]");
     if (button) chosen(Number(button.dataset.id));
   });
-  return { search };
+
+  /** Nothing is searched for any more. */
+  function clear() {
+    clearTimeout(pause);
+    controller?.abort();
+    input.value = "";
+    list.replaceChildren();
+    status.textContent = "";
+    changed(false);
+  }
+
+  return { search, clear };
 }

@@ -16,4 +16,15 @@ export function hush() {
   closer.hidden = true;
 }
 
+/** Run what may be refused, and say so if it is. */
+export const saying =
+  (act) =>
+  async (...given) => {
+    try {
+      await act(...given);
+    } catch (error) {
+      if (error.name !== "AbortError") say(error.message);
+    }
+  };
+
 closer.addEventListener("click", hush);

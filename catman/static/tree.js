@@ -66,12 +66,34 @@ export class Tree extends EventTarget {
     old.replaceWith(...before, ...rows, ...after);
   }
 
-  async fillGap(item, { focus = true } = {}) {
+  /** Load the rows that the gap *item* stands for, at the wish of a person. */
+  fill(item) {
+    return this.attempt(this.parent(item), () => this.fillGap(item));
+  }
+
+  async fillGap(item) {
     const page = await this.load(this.parent(item), { start: item.dataset.start });
     const list = item.parentElement;
     const first = page.firstElementChild;
     this.place(list, page);
-    if (focus && first) this.focus(first);
+    if (first?.isConnected) this.focus(first);
+  }
+
+  /** Open *row* at the wish of a person. */
+  expand(row) {
+    return this.attempt(row, () => this.open(row));
+  }
+
+  /** Fetch what is below *row* (null: the roots). A failure is told, and a row that is gone is taken away. */
+  async attempt(row, act) {
+    try {
+      await act();
+    } catch (error) {
+      this.dispatchEvent(new CustomEvent("refused", { detail: error }));
+      if (error.status !== 404 || !row) return;
+      const above = this.parent(row);
+      await this.attempt(above, () => this.refresh(Number(above?.dataset.id ?? 0)));
+    }
   }
 
   async open(row) {
@@ -101,29 +123,43 @@ export class Tree extends EventTarget {
 
   /** Open whatever is above the last of *path* (ids from a root down), and return its row. */
   async reveal(path) {
-    let list = this.root;
     let parent = null;
-    for (const [step, id] of path.entries()) {
-      let row = this.row(id);
-      if (!row) {
-        this.place(list, await this.load(parent, { containing: id }));
-        row = this.row(id);
-      }
+    for (const id of path) {
+      const known = this.row(id);
+      const isElsewhere = known && this.parent(known) !== parent;
+      if (isElsewhere) known.remove(); // somebody moved it since
+      const row = isElsewhere || !known ? await this.fetch(parent, id) : known;
       if (!row) return parent;
-      if (step < path.length - 1) await this.open(row);
-      list = row.querySelector(":scope > ul");
+      if (parent) parent.setAttribute("aria-expanded", "true");
       parent = row;
     }
     return parent;
+  }
+
+  /** The row of the value *id* below *parent* (null: the roots), which is not there yet. */
+  async fetch(parent, id) {
+    const list = parent ? parent.querySelector(":scope > ul") : this.root;
+    if (list) this.place(list, await this.load(parent, { containing: id }));
+    // Not in a gap: somebody put it there since the list was fetched.
+    if (!this.row(id)) await this.refresh(Number(parent?.dataset.id ?? 0), id);
+    return this.row(id);
+  }
+
+  /** Fetch anew whatever is open. */
+  async refreshOpen() {
+    const open = [...this.root.querySelectorAll("[aria-expanded=true]")].map((row) => Number(row.dataset.id));
+    for (const id of [0, ...open]) await this.refresh(id);
   }
 
   /** Fetch anew the values below *id* (0: the roots), leaving open what is open. containing: show the page with it. */
   async refresh(id, containing) {
     const row = id ? this.row(id) : null;
     if (id && !row) return;
-    const page = await this.load(row, { containing });
+    const beside = this.current && this.parent(this.current) === row ? this.current.dataset.id : null;
+    const page = await this.load(row, { containing: containing ?? beside });
     const total = Number(page.dataset.total);
     const list = row ? row.querySelector(":scope > ul") : this.root;
+    const kept = { current: this.current?.id, selected: this.selected?.id, focused: this.root.contains(document.activeElement) };
     const opened = new Map([...(list?.children ?? [])].filter(isOpen).map((item) => [item.id, item.lastElementChild]));
     for (const item of page.children) {
       if (!opened.has(item.id) || !item.hasAttribute("aria-expanded")) continue;
@@ -132,7 +168,15 @@ export class Tree extends EventTarget {
     }
     if (row) this.refreshBelow(row, page, total);
     else this.refreshRoots(page, total);
-    if (!this.current && this.root.firstElementChild) this.root.firstElementChild.tabIndex = 0;
+    this.restore(kept, row ?? this.root.firstElementChild);
+  }
+
+  /** Focus and selection where they were, or at *instead* where that is gone. */
+  restore({ current, selected, focused }, instead) {
+    const row = document.getElementById(current) ?? instead;
+    if (row && focused) this.focus(row);
+    else this.rove(row);
+    this.select(document.getElementById(selected));
   }
 
   refreshBelow(row, page, total) {
@@ -176,8 +220,12 @@ export class Tree extends EventTarget {
     row.querySelector(":scope > .row").scrollIntoView({ block });
   }
 
+  get selected() {
+    return this.root.querySelector("[aria-selected=true]");
+  }
+
   select(row) {
-    this.root.querySelector("[aria-selected=true]")?.setAttribute("aria-selected", "false");
+    this.selected?.setAttribute("aria-selected", "false");
     row?.setAttribute("aria-selected", "true");
   }
 
@@ -191,7 +239,7 @@ export class Tree extends EventTarget {
   clicked(event) {
     const row = event.target.closest("[role=treeitem]");
     if (!row) return;
-    if (isGap(row)) this.fillGap(row);
+    if (isGap(row)) this.fill(row);
     else if (event.target.closest(".twisty")) this.toggle(row);
     else this.choose(row, false);
   }
@@ -199,7 +247,7 @@ export class Tree extends EventTarget {
   toggle(row) {
     this.focus(row);
     if (isOpen(row)) this.close(row);
-    else this.open(row);
+    else this.expand(row);
   }
 
   choose(row, byKey) {
@@ -233,7 +281,7 @@ export class Tree extends EventTarget {
         return go(rows().at(-1));
       case forward:
         if (isOpen(row)) return go(row.querySelector("[role=treeitem]"));
-        this.open(row);
+        this.expand(row);
         return true;
       case back:
         if (isOpen(row)) this.close(row);
@@ -247,7 +295,7 @@ export class Tree extends EventTarget {
   acted(row, key) {
     if (key !== "Enter" && key !== " ") return false;
     if (key === " " && this.typed) return false; // a space within a name being typed
-    if (isGap(row)) this.fillGap(row);
+    if (isGap(row)) this.fill(row);
     else this.choose(row, true);
     return true;
   }

@@ -44,6 +44,12 @@ class Desk:
         self.row(name).locator(".row").drag_to(self.row(onto).locator(".row").first)
         self.wait_for_preview()
 
+    def somebody_else(self, kind: str, value: str | None = None, **members: Any) -> None:
+        """Have another person change the value that had this name at the start; this page is not told."""
+        body = {"kind": kind, **members} if value is None else {"kind": kind, "value": self.values[value].id, **members}
+        headers = {"origin": self.url.partition("/t/")[0]}
+        assert self.page.request.post(f"{self.url}/changes", data=body, headers=headers).ok
+
     def wait_for_preview(self) -> None:
         self.page.locator("#preview [data-total] .total:not(.muted)").wait_for()
 
@@ -329,6 +335,96 @@ def test_an_address_with_a_value_opens_it(desk: Desk) -> None:
 
     page.locator("[aria-selected=true]", has_text=TAKAPUNA).wait_for()
     assert page.locator("#details-title").inner_text() == TAKAPUNA
+
+
+@pytest.mark.parametrize("parent", [WELLINGTON, AUCKLAND])
+def test_a_value_that_somebody_else_added_is_found_in_the_tree(desk: Desk, parent: str) -> None:
+    desk.somebody_else("create", onto=desk.values[parent].id, name="Petone")
+
+    desk.page.get_by_label("Find a value").fill("petone")
+    desk.page.locator("#found").get_by_role("button").click()
+
+    desk.page.locator("[aria-selected=true]", has_text="Petone").wait_for()
+    assert desk.row("Petone").get_attribute("aria-level") == "2"
+    assert desk.focused() == "Petone"
+
+
+def test_a_value_that_somebody_else_retired_is_taken_away_when_it_is_opened(desk: Desk) -> None:
+    desk.somebody_else("below", TAKAPUNA, onto=desk.values[WELLINGTON].id)
+    desk.page.reload()
+    desk.somebody_else("below", TAKAPUNA, onto=desk.values[AUCKLAND].id)
+    desk.somebody_else("retire", WELLINGTON)
+
+    desk.row(WELLINGTON).press("ArrowRight")
+
+    assert "is not, or no longer, among the available values" in desk.said()
+    desk.row(WELLINGTON).wait_for(state="detached")
+    assert desk.focused() == AUCKLAND
+
+
+def test_a_target_that_somebody_else_retired_is_refused_in_words(desk: Desk) -> None:
+    desk.row(TAKAPUNA).click()
+    desk.page.get_by_role("button", name="Merge or move…").click()
+    target = desk.page.locator("#picks").get_by_role("button", name=SHORE)
+    target.wait_for()
+    desk.somebody_else("retire", SHORE)
+    target.click()
+
+    assert "is not, or no longer, among the available values" in desk.said()
+    desk.row(SHORE).wait_for(state="detached")
+
+
+def test_a_preview_that_is_out_of_date_is_made_anew_with_the_tree_behind_it(desk: Desk) -> None:
+    desk.drop(TAKAPUNA, SHORE)
+    desk.page.get_by_role("radio", name="Move below").check()
+    desk.wait_for_preview()
+    desk.somebody_else("retire", WELLINGTON)
+    desk.page.get_by_role("button", name="Move").last.click()
+
+    desk.page.locator("#preview [data-error]:not(:empty)").wait_for()
+    desk.wait_for_preview()
+    assert desk.row(WELLINGTON).count() == 0
+    assert desk.page.evaluate("document.activeElement.id") == "preview-title"
+    assert desk.at_the_ats(TAKAPUNA).parent == desk.values[AUCKLAND].id
+
+    desk.page.get_by_role("button", name="Move").last.click()
+
+    assert desk.said() == f"Moved “{TAKAPUNA}” below “{SHORE}”."
+
+
+def test_a_preview_of_what_became_impossible_closes_and_says_so(desk: Desk) -> None:
+    desk.drop(TAKAPUNA, SHORE)
+    desk.somebody_else("retire", SHORE)
+    desk.page.get_by_role("button", name="Merge").last.click()
+
+    assert "is not, or no longer, among the available values" in desk.said()
+    desk.page.locator("#preview").wait_for(state="hidden")
+    assert desk.row(SHORE).count() == 0
+    assert desk.focused() is not None
+
+
+def test_a_value_is_added_once_however_often_one_clicks(desk: Desk) -> None:
+    desk.page.get_by_role("button", name="Add a value").click()
+    desk.page.get_by_label("Name", exact=True).fill("Samoa")
+    desk.page.get_by_role("button", name="Add", exact=True).dblclick()
+
+    assert desk.said() == "Added “Samoa” at the top level."
+    desk.page.reload()
+    assert desk.row("Samoa").count() == 1
+
+
+def test_a_change_made_while_search_results_are_shown_leads_back_to_the_tree(desk: Desk) -> None:
+    desk.row(TAKAPUNA).click()
+    desk.page.get_by_label("Find a value").fill("taka")
+    desk.page.locator("#found button").wait_for()
+    desk.page.get_by_role("button", name="Retire…").click()
+    desk.wait_for_preview()
+    desk.page.get_by_role("button", name="Retire “").click()
+
+    assert desk.said() == f"Retired “{TAKAPUNA}”."
+    assert desk.page.locator("#found").is_hidden()
+    assert desk.page.get_by_label("Find a value").input_value() == ""
+    assert desk.focused() == AUCKLAND
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -38,7 +38,8 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_other_tenants(anybody: 
 
 def test_no_other_service_on_the_host_is_sent_the_token(house: House) -> None:
     def sent_to(path: str) -> str:
-        return house.http.build_request("GET", f"{EDITOR}{path}").headers.get("cookie", "")
+        cookie: str = house.http.build_request("GET", f"{EDITOR}{path}").headers.get("cookie", "")
+        return cookie
 
     assert sent_to(f"/t/{TENANT}/careers") == ""
     assert sent_to(house.base) == f"catman={house.writer}"
