@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -91,7 +92,7 @@ class UploadsApi:
             now=self._clock(),
         )
         self._worker.wake()
-        location = f"/t/{access.tenant}{values_path(category)}/uploads/byID/{status.id}"
+        location = f"/t/{quote(access.tenant, safe='')}{values_path(category)}/uploads/byID/{status.id}"
         return model_response(status, status=201, headers={"location": location})
 
     def status(self, request: Request) -> Response:

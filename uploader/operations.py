@@ -1,6 +1,7 @@
 """What can be asked of the uploader, one function each."""
 
 from datetime import datetime
+from urllib.parse import quote
 
 from catrelay.asgi import parse_body
 from catrelay.client import values_path
@@ -55,5 +56,5 @@ def plan(store: Store, access: Access, category: int | None, upload: int, *, aft
         page, last = reports.plan(access.tenant_id, values_path(category), upload, after=after)
     if last is None:
         return page
-    path = f"/t/{access.tenant}{values_path(category)}/uploads/byID/{upload}/plan?after={last}"
+    path = f"/t/{quote(access.tenant, safe='')}{values_path(category)}/uploads/byID/{upload}/plan?after={last}"
     return page.model_copy(update={"next": path})

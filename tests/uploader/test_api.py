@@ -1,6 +1,7 @@
 """The uploader's resources: who may ask, what is refused, what is answered."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -178,6 +179,21 @@ def test_a_long_plan_is_read_page_by_page(suite: Suite, ats: StandIn) -> None:
     assert [len(page["items"]) for page in pages] == [1_000, 1_000, 500]
     assert [item["name"] for page in pages for item in page["items"]] == [node["name"] for node in nodes]
     assert pages[0]["summary"] == pages[2]["summary"]
+
+
+def test_a_tenant_whose_name_is_no_ascii_is_told_where_its_upload_is(suite: Suite, ats: StandIn) -> None:
+    tenant = "客户"
+    token = suite.new_token(tenant, "admin")
+    suite.connect(tenant)
+    with running(suite.app(ats.transport()), tenant=quote(tenant), token=token) as uploader:
+        nodes = [{"name": f"N{number}"} for number in range(1_001)]
+        upload = body({"id": 1, "values": [{"id": 2}, {"id": 3}, *nodes]}, test=True)
+        location = uploader.call("POST", UPLOADS, upload).headers["location"].removeprefix(f"/t/{quote(tenant)}")
+        ended(uploader, location)
+
+        following = uploader.get(f"{location}/plan")["next"].removeprefix(f"/t/{quote(tenant)}")
+
+        assert len(uploader.get(following)["items"]) == 1
 
 
 def test_discovery_says_what_the_uploader_can(idle: Running) -> None:
