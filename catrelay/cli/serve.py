@@ -71,7 +71,10 @@ def run_server(service: Service, given: Mapping[str, str], workers: int) -> None
         )
         say(f"{service.name} serves on http://{settings.host}:{port}")
         if workers == 1:
-            uvicorn.Server(server_config).run(sockets=[listener])
+            try:
+                uvicorn.Server(server_config).run(sockets=[listener])
+            except SystemExit as error:  # how uvicorn reports that the app's lifespan could not be entered
+                raise Failure(f"{service.name} could not start; its log says why") from error
         else:
             Multiprocess(server_config, sockets=[listener]).run()
 

@@ -23,9 +23,10 @@ def m001_notes(db: sqlite_utils.Database) -> None:
 
 
 class NotesSettings(ServiceSettings):
-    """One setting more than every service has."""
+    """Two settings more than every service has."""
 
     session_key: SecretStr = Field(default=SecretStr("very secret"), description="signs sessions")
+    cannot_start: bool = Field(default=False, description="fail when the server starts")
 
 
 def open_registry(url: str) -> EmbeddedRegistry:
@@ -38,6 +39,8 @@ def create_app() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if settings.cannot_start:
+            raise RuntimeError("no reason to start")
         yield
         registry.close()
 

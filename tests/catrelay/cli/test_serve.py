@@ -62,6 +62,16 @@ def test_a_service_serves_and_ends_on_sigterm(start: Start, workers: str) -> Non
         httpx.get(f"{url}/readyz")
 
 
+def test_a_service_that_cannot_start_fails(database: str) -> None:
+    command = [*NOTES, "serve", "--database", database, "--port", "0", "--cannot-start", "true"]
+
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "no reason to start" in ended.stderr
+    assert "notes could not start; its log says why" in ended.stderr
+
+
 def test_a_service_can_be_told_to_end_with_its_starter(start: Start) -> None:
     process, url = start("--until-stdin-closes")
     assert httpx.get(f"{url}/healthz").status_code == 200
