@@ -2,6 +2,7 @@
 
 import time
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +12,9 @@ from starlette.types import Scope as AsgiScope
 
 from catrelay.asgi.resources import json_response, resource
 from catrelay.problems import Unavailable
-from catrelay.tokens import Registry
+from catrelay.tokens import Registry, SchemaMismatch
+
+log = structlog.get_logger()
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -73,8 +76,11 @@ def probes(registry: Registry, metrics: Metrics) -> list[Route]:
     def readyz(_: Request) -> Response:
         try:
             registry.check_schema()
-        except Exception as error:  # whatever the driver raises means the same here
+        except SchemaMismatch as error:
             raise Unavailable(f"The database cannot be used: {error}") from error
+        except Exception as error:  # whatever the driver raises means the same here
+            log.warning("the database cannot be used", exc_info=error)
+            raise Unavailable("The database cannot be used; the log says why") from error  # it may name host and user
         return json_response(b'{"status":"ready"}')
 
     def exposition(_: Request) -> Response:

@@ -79,6 +79,19 @@ def test_a_service_is_up_but_not_ready_while_its_schema_is_not_right(ask: Ask, r
     assert ask("GET", "/readyz").status_code == 503
 
 
+def test_strangers_are_not_told_why_the_database_cannot_be_used(ask: Ask, registry: EmbeddedRegistry) -> None:
+    with registry.database.write() as db:
+        db.execute("DROP TABLE _sqlite_migrations")
+        db.execute("CREATE TABLE _sqlite_migrations (secret TEXT)")
+
+    with capture_logs() as logs:
+        answer = ask("GET", "/readyz")
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The database cannot be used; the log says why")
+    assert [line["event"] for line in logs] == ["the database cannot be used"]
+    assert "no such column" in str(logs[0]["exc_info"])
+
+
 def test_requests_are_counted_by_route_and_never_by_what_strangers_make_up(ask: Ask) -> None:
     ask("GET", "/t/acme/echoes")
     ask("GET", "/t/beta/echoes")
