@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -82,7 +83,7 @@ class CategoriesApi:
         write = await read_model(request, CategoryWrite)
         access = access_of(request)
         category = await run_in_threadpool(operations.create_category, self._store, access, write, now=_now())
-        location = f"/t/{access.tenant}/categories/byID/{category.id}"
+        location = f"/t/{quote(access.tenant, safe='')}/categories/byID/{category.id}"
         return model_response(category, status=201, headers={"location": location})
 
     def show(self, request: Request) -> Response:
@@ -136,7 +137,9 @@ class CategoriesApi:
             category = operations.category_of(unit, category_in(request, unit)).id
             values = unit.values.unavailable(category, after=query.gt_id, limit=query.limit)
             more = (
-                f"{request.url.path}?gtID={values[-1].id}&limit={query.limit}" if len(values) == query.limit else None
+                f"{quote(request.url.path)}?gtID={values[-1].id}&limit={query.limit}"
+                if len(values) == query.limit
+                else None
             )
             return model_response(ValueList(results=tuple(value.as_answered() for value in values), next=more))
 

@@ -1,6 +1,7 @@
 """Subscriptions to pings."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -49,14 +50,16 @@ class SubscriptionsApi:
         access = access_of(request)
         with self._store.read(access.tenant_id) as unit:
             found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit)
-        more = f"{request.url.path}?gtID={found[-1].id}&limit={query.limit}" if len(found) == query.limit else None
+        more = (
+            f"{quote(request.url.path)}?gtID={found[-1].id}&limit={query.limit}" if len(found) == query.limit else None
+        )
         return model_response(SubscriptionList(results=tuple(found), next=more))
 
     async def create(self, request: Request) -> Response:
         wanted = await read_model(request, SubscriptionCreate)
         access = access_of(request)
         made = await run_in_threadpool(operations.subscribe, self._store, access, wanted, self._targets, now=_now())
-        location = f"/t/{access.tenant}/subscriptions/byID/{made.id}"
+        location = f"/t/{quote(access.tenant, safe='')}/subscriptions/byID/{made.id}"
         return model_response(made, status=201, headers={"location": location})
 
     def show(self, request: Request) -> Response:
