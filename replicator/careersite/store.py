@@ -141,6 +141,8 @@ class Unit:
         is_repinned = (changed.category, changed.value) != (present.category, present.value)
         if is_repinned and changed.value is not None:
             self.check_pin(changed.category, changed.value)
+        elif changed.category != present.category:
+            self._check_category(changed.category)
         self._db.execute(
             "UPDATE testimonials SET author = ?, text = ?, category = ?, value = ? WHERE tenant = ? AND id = ?",
             [changed.author, changed.text, changed.category, changed.value, self._tenant, changed.id],
@@ -151,12 +153,15 @@ class Unit:
         """Raises UnknownCategory, UnknownValue or UnavailableValue unless objects may be pinned to the value."""
         found = self.replica.value(category, value)
         if found is None:
-            known = {self.replica.state().orgs_category, *(each.id for each in self.replica.categories())}
-            if category not in known:
-                raise UnknownCategory(f"There is no category {category}")
+            self._check_category(category)
             raise UnknownValue(f"Category {category} has no value {value}")
         if not found.available:
             raise UnavailableValue(f"The value {value} of category {category} is not available")
+
+    def _check_category(self, category: int) -> None:
+        known = {self.replica.state().orgs_category, *(each.id for each in self.replica.categories())}
+        if category not in known:
+            raise UnknownCategory(f"There is no category {category}")
 
     def held(self) -> list[Held]:
         """How many testimonials each value holds."""
