@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from catrelay.problems import UnknownCategory
-from replicator.careersite.models import Testimonial
+from replicator.careersite.models import Testimonial as Pinned
 from replicator.careersite.store import open_store
 
 
@@ -11,7 +11,7 @@ def test_a_testimonial_without_a_value_cannot_be_put_into_a_category_that_is_not
     store = open_store(f"sqlite:///{tmp_path / 'careersite.db'}")
     store.registry.migrate()
     store.registry.add_tenant("acme")
-    nowhere = Testimonial(id=1, author="Jake", text="It is great here", category=17, value=None)
+    nowhere = Pinned(id=1, author="Jake", text="It is great here", category=17, value=None)
 
     with store.write(store.registry.tenant_key("acme")) as unit:
         with pytest.raises(UnknownCategory):
