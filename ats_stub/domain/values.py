@@ -206,9 +206,12 @@ def _check_availability(after: Value, before: Value | None, write: CategoryValue
         if around.children(after.id):
             raise ValueHasChildren(f"Value {after.id} still has available children: move or inactivate them first")
         return replace(after, parent=None)
-    if before is not None and not before.available and after.available and write.remapped_to is None:
+    earlier_target = before.remapped_to if before is not None else None
+    is_restored = before is not None and not before.available and after.available
+    if is_restored and write.remapped_to in (None, earlier_target):
+        # Sent back as it was answered, but for its availability: the remap is cleared all the same.
         return replace(after, remapped_to=None)
-    if after.remapped_to != (before.remapped_to if before is not None else None):
+    if after.remapped_to != earlier_target:
         raise RemapWithoutInactivation(
             "remappedTo is set only in the request that makes the value unavailable",
             errors=[FieldError("/remappedTo", "comes with making the value unavailable")],

@@ -72,7 +72,7 @@ def test_no_sequence_of_writes_breaks_the_tree(sequence: list[CategoryValueWrite
             assert len(line) <= len(values.values), "a loop"
         assert all(ancestor.available for ancestor in line[1:])
         assert value.available or (value.parent is None and not values.children(value.id))
-        assert value.remapped_to is None or not value.available
+        assert value.remapped_to is None or not value.available, "an available value has no remap"
     known = [value.external_id for value in values.values.values() if value.external_id is not None]
     assert len(known) == len(set(known))
 
@@ -116,6 +116,17 @@ def test_where_leaves_only_are_selected_a_remap_needs_a_leaf_unless_it_makes_one
     last = values.write(CategoryValueWrite(id=3, available=False, remapped_to=1), leaves)
 
     assert last.effect == "remap"
+
+
+def test_a_value_sent_back_as_answered_but_available_is_restored_without_its_remap() -> None:
+    values = Tree({1: Value(id=1, category=1, name="A"), 2: Value(id=2, category=1, name="B")})
+    values.write(CategoryValueWrite(id=1, available=False, remapped_to=2))
+
+    restored = values.write(CategoryValueWrite(id=1, available=True, remapped_to=2))
+    gone = values.write(CategoryValueWrite(id=1, available=False))
+
+    assert (restored.effect, restored.after.remapped_to) == ("restore", None)
+    assert (gone.effect, gone.after.remapped_to) == ("inactivate", None)
 
 
 def test_a_restored_value_comes_back_as_a_root_without_its_remap() -> None:
