@@ -135,13 +135,10 @@ class CategoriesApi:
             raise LimitExceeded(f"limit is at most {MAX_PAGE}")
         with self._read(request) as unit:
             category = operations.category_of(unit, category_in(request, unit)).id
-            values = unit.values.unavailable(category, after=query.gt_id, limit=query.limit)
-            more = (
-                f"{quote(request.url.path)}?gtID={values[-1].id}&limit={query.limit}"
-                if len(values) == query.limit
-                else None
-            )
-            return model_response(ValueList(results=tuple(value.as_answered() for value in values), next=more))
+            found = unit.values.unavailable(category, after=query.gt_id, limit=query.limit + 1)
+        page = [value.as_answered() for value in found[: query.limit]]
+        more = f"{quote(request.url.path)}?gtID={page[-1].id}&limit={query.limit}" if len(found) > query.limit else None
+        return model_response(ValueList(results=tuple(page), next=more))
 
     async def write_value(self, request: Request) -> Response:
         # A node with children is understood, so that the answer can say that it is not taken here.

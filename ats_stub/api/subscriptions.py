@@ -49,11 +49,10 @@ class SubscriptionsApi:
             raise LimitExceeded(f"limit is at most {MAX_PAGE}")
         access = access_of(request)
         with self._store.read(access.tenant_id) as unit:
-            found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit)
-        more = (
-            f"{quote(request.url.path)}?gtID={found[-1].id}&limit={query.limit}" if len(found) == query.limit else None
-        )
-        return model_response(SubscriptionList(results=tuple(found), next=more))
+            found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit + 1)
+        page = found[: query.limit]
+        more = f"{quote(request.url.path)}?gtID={page[-1].id}&limit={query.limit}" if len(found) > query.limit else None
+        return model_response(SubscriptionList(results=tuple(page), next=more))
 
     async def create(self, request: Request) -> Response:
         wanted = await read_model(request, SubscriptionCreate)

@@ -82,6 +82,7 @@ def test_an_inactivated_value_is_readable_by_id_and_external_id_and_not_in_the_t
     assert ats.get(f"{values}/byID/{old}") == expected
     assert ats.get(f"{values}/byExternalId/DS%2F1") == expected
     assert ats.get(f"{values}/unavailable") == {"results": [expected]}
+    assert ats.get(f"{values}/unavailable", limit=1) == {"results": [expected]}
     assert [node["id"] for node in ats.get(values)] == [new]
 
 
