@@ -157,6 +157,7 @@ def _engine(url: str, schema: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,  # a server that was restarted costs nobody a failed request
             pool_size=POOL_CONNECTIONS,
             max_overflow=POOL_OVERFLOW_CONNECTIONS,
         )

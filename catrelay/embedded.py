@@ -92,7 +92,10 @@ class EmbeddedDatabase:
         try:
             yield db
         finally:
-            self._idle.append(db)
+            if db.conn.in_transaction:
+                db.close()  # its rollback failed: nobody else shall meet that
+            else:
+                self._idle.append(db)
 
     def _open(self) -> sqlite_utils.Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
