@@ -10,6 +10,8 @@ Address = IPv4Address | IPv6Address
 
 # Answers to virtual machines from a public range, unlike the other clouds' metadata services.
 _METADATA = {ip_address("168.63.129.16")}
+_PROTOCOL_ASSIGNMENTS = ip_network("192.0.0.0/24")
+"""Global to older versions of Python, some clouds' metadata at .192 among them."""
 _NAT64 = ip_network("64:ff9b::/96")
 _IPV4_BITS = 0xFFFF_FFFF
 
@@ -64,6 +66,7 @@ def _is_public(address: Address) -> bool:
         and not address.is_reserved
         and not (isinstance(address, IPv6Address) and address.is_site_local)
         and address not in _METADATA
+        and address not in _PROTOCOL_ASSIGNMENTS
     )
 
 
