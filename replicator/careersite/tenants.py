@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import anyio
 import httpx
+import structlog
 from anyio.abc import TaskGroup
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +16,8 @@ from catrelay.tokens import Connection, UnknownTenant
 from replicator import Replicator
 from replicator.careersite.settings import CareersiteSettings
 from replicator.careersite.store import BINDINGS, Store
+
+log = structlog.get_logger()
 
 ATS = "ats"
 TOPICS: tuple[Topic, ...] = ("categories", "orgs", "jobs/open", "jobs/open/externally")
@@ -62,7 +65,10 @@ class Tenants:
     async def _keep_comparing(self, group: TaskGroup) -> None:
         while True:
             await anyio.sleep(self._settings.connection_check_seconds)
-            await self._compare(group)
+            try:
+                await self._compare(group)
+            except Exception:  # whatever it was, it must not end what follows the ATS of any tenant
+                log.exception("connections cannot be compared")
 
     async def _compare(self, group: TaskGroup) -> None:
         """Begin with tenants that are connected now, and end with those whose connection is gone or another."""
@@ -91,8 +97,12 @@ class Tenants:
 
         async def follow() -> None:
             with scope:
-                async with ats:
-                    await replicator.run()
+                try:
+                    async with ats:
+                        await replicator.run()
+                except Exception:  # likewise; the next comparison begins anew
+                    log.exception("following ended", tenant=connected.tenant)
+                    self._followed.pop(connected.tenant, None)
 
         group.start_soon(follow)
 

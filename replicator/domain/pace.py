@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 FIRST_RETRY = timedelta(seconds=1)
-LAST_RETRY = timedelta(seconds=60)
+LAST_RETRY = timedelta(seconds=15)
 JITTER_SHARE = 0.2
 
 
@@ -16,5 +16,5 @@ def jittered(interval: timedelta, chance: float) -> timedelta:
 
 
 def retry_after(failures: int, chance: float) -> timedelta:
-    """How long to wait after so many failures in a row: 1 s, doubled up to 60 s, jittered. failures: at least 1."""
+    """How long to wait after so many failures in a row: 1 s, doubled up to 15 s, jittered. failures: at least 1."""
     return jittered(min(FIRST_RETRY * 2 ** min(failures - 1, 10), LAST_RETRY), chance)
