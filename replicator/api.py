@@ -148,7 +148,7 @@ class _ReplicaApi:
 
 async def _verified(request: Request, replicator: "Replicator") -> bytes:
     """The body of a ping, once its signature is confirmed. Its media type is of no matter: a ping may be empty."""
-    body = await read_body(request)
+    body = await read_body(request, media_types=None)
 
     def secret() -> str | None:
         with replicator.store.read() as unit:

@@ -186,8 +186,12 @@ class CatchUp:
         heads: Mapping[int, JournalPage],
     ) -> None:
         epoch = next((page.epoch for page in heads.values()), None)
-        if epoch != unit.state().epoch:
+        earlier = unit.state().epoch
+        if epoch != earlier:
             unit.forget_receipts()
+        if earlier is not None and epoch != earlier:
+            # In another history the same number may be another app's subscription.
+            unit.remember_subscription(None)
         self._take_over(unit, fetched, categories=categories, later={(e.category, e.id) for e in later}, resync=True)
         unit.replace_cursors({journal: page.last_seq or 0 for journal, page in heads.items()})
         unit.note_history(epoch, self._source.abilities.orgs_category)

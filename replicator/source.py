@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catrelay.client import AtsClient, Snapshot
 from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
-from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound
+from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound, ServiceUnreachable
 from catrelay.trees import flattened
 from replicator.store import WHOLE_TENANT
 
@@ -51,6 +51,9 @@ class Source:
             said = await self._ats.discover()
         except MethodNotAllowed:
             said = None
+        if said is None and self._abilities is not None and self._abilities.one_journal:
+            # A proxy's answer, perhaps: to take it for a plain ATS would cost all receipts.
+            raise ServiceUnreachable("the ATS no longer says what it can do", url=self._ats.url)
         can = said.capabilities if said else ()
         orgs_category = said.orgs_category if said else None
         self._abilities = Abilities("remapped.tenant" in can, "pings.batch" in can, orgs_category)

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from catrelay.client import AtsClient
 from catrelay.models import Applied, Subscription, SubscriptionCreate, SubscriptionUpdate, Topic
-from catrelay.problems import MethodNotAllowed, NotFound, Problem, ServiceUnreachable
+from catrelay.problems import InternalError, MethodNotAllowed, NotFound, Problem, ServiceUnreachable, TooManyRequests
 from replicator.store import ReplicaStore, Subscribed
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ class Subscriber:
         except ServiceUnreachable:
             raise
         except Problem as refusal:
+            if refusal.status >= InternalError.status or isinstance(refusal, TooManyRequests):
+                raise  # it passes
             log.warning("the ATS refuses the subscription, asking by timer only", reason=refusal.detail)
             return f"no subscription: {refusal.detail}"
         return None
@@ -63,12 +65,13 @@ class Subscriber:
         if (found.url, set(found.topics), found.batch) != (self._url, set(self._topics), batches):
             change = SubscriptionUpdate(url=self._url, topics=self._topics, batch=batches)
             await self._ats.request("PATCH", path, body=change)
-        if found.state == "suspended":
+        if found.state in ("suspended", "backing-off"):
             await self._ats.request("POST", f"{path}/resume")
         return True
 
     async def _subscribe(self, batches: bool) -> None:
         self._reported_seq = None
+        await self._forget_earlier()
         made: Subscription = await self._ats.subscribe(
             SubscriptionCreate(url=self._url, topics=self._topics, batch=batches)
         )
@@ -81,6 +84,12 @@ class Subscriber:
                 unit.remember_subscription(subscribed)
 
         await run_in_threadpool(remember)
+
+    async def _forget_earlier(self) -> None:
+        """End subscriptions whose secret was lost, as when the answer to their making never came."""
+        for earlier in (await self._ats.subscriptions()).results:
+            if earlier.url == self._url:
+                await self._ats.unsubscribe(earlier.id)
 
     def _remembered(self) -> Subscribed | None:
         with self._store.read() as unit:

@@ -1,5 +1,6 @@
 """Reading requests: bodies within bounds, and everything parsed into models before it is used."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -25,10 +26,13 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     return parse_body(await read_body(request), model)
 
 
-async def read_body(request: Request) -> bytes:
-    """The request's body, refused as soon as it is larger than the service allows, or is declared not to be JSON."""
+async def read_body(request: Request, *, media_types: Collection[str] | None = JSON_MEDIA_TYPES) -> bytes:
+    """The request's body, refused as soon as it is larger than the service allows.
+
+    media_types: what it may be declared as; None: anything.
+    """
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type not in JSON_MEDIA_TYPES:
+    if media_types is not None and media_type not in media_types:
         raise UnsupportedMediaType(f"The body is {media_type}: send application/json")
     limit: int = request.app.state.max_body_bytes
     if int(request.headers.get("content-length") or 0) > limit:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from catrelay.asgi import Guard, access_of, json_response, parse_query, path_id, read_model, resource
 from catrelay.models import MAX_ID
-from catrelay.problems import NotFound, ReferenceBroken
+from catrelay.problems import NotFound, Problem, ReferenceBroken, Unavailable
 from replicator.careersite.models import (
     ARTICLES,
     TESTIMONIALS,
@@ -115,7 +115,11 @@ class CareersiteApi:
         try:
             return await run_in_threadpool(attempt)
         except ReferenceBroken:
-            await catch_up()
+            try:
+                await catch_up()
+            except Problem as problem:
+                # What the ATS has against this app is none of the client's doing.
+                raise Unavailable(f"The ATS could not be asked: {problem.detail}") from problem
         return await run_in_threadpool(attempt)
 
     async def _look_up(self, request: Request, category: int, value: int) -> None:

@@ -121,7 +121,8 @@ class StandIn:
             Route(tenant + path, self._noting(endpoint), methods=[method]) for path, (endpoint, method) in paths.items()
         ]
         routes += [
-            Route(tenant + "/subscriptions/byID/{id:int}", self._noting(self._change), methods=["PATCH", "DELETE"])
+            Route(tenant + "/subscriptions", self._noting(self._listed), methods=["GET"]),
+            Route(tenant + "/subscriptions/byID/{id:int}", self._noting(self._change), methods=["PATCH", "DELETE"]),
         ]
         return Starlette(routes=routes, exception_handlers=exception_handlers())
 
@@ -185,7 +186,7 @@ class StandIn:
             raise NotFound("no subscriptions here")
         wanted = orjson.loads(await request.body())
         made = Subscription(
-            id=len(self.subscriptions) + 1,
+            id=max(self.subscriptions, default=0) + 1,
             app="app",
             url=wanted["url"],
             topics=tuple(wanted["topics"]),
@@ -198,6 +199,11 @@ class StandIn:
         )
         self.subscriptions[made.id] = made
         return _json(made.to_document(), 201)
+
+    async def _listed(self, _: Request) -> Response:
+        if not self.takes_subscriptions:
+            raise NotFound("no subscriptions here")
+        return _json({"results": [each.to_document() for each in self.subscriptions.values()]})
 
     async def _subscription(self, request: Request) -> Response:
         if request.path_params["id"] not in self.subscriptions:

@@ -12,9 +12,11 @@ import httpx
 import orjson
 import pytest
 from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from catrelay.asgi import Guard, create_service
 from catrelay.models import CategoryValue
+from catrelay.problems import Forbidden
 from catrelay.signing import new_secret, sign
 from catrelay.tokens import Connection
 from replicator import Replicator
@@ -22,7 +24,7 @@ from replicator.careersite.app import create_app, serve
 from replicator.careersite.cli import open_registry, service
 from replicator.careersite.models import TestimonialCreate as NewTestimonial
 from replicator.careersite.settings import CareersiteSettings
-from replicator.careersite.store import BINDINGS, open_store
+from replicator.careersite.store import BINDINGS, Store, open_store
 from replicator.careersite.tenants import Tenants
 from tests.replicator.standin import ORGS, StandIn
 
@@ -174,6 +176,30 @@ async def test_pings_are_recorded_by_path_in_pages(site: Site) -> None:
 
 async def test_a_batch_of_pings_that_is_none_is_refused(site: Site) -> None:
     assert (await site.ping("/deltaPings", {"pings": 1})).status_code == 400
+
+
+async def test_a_ping_may_be_declared_as_anything(site: Site) -> None:
+    known = site.ats.subscriptions[1].secret
+    assert known is not None
+    headers = sign(b"", message_id="msg_1", at=datetime.now(UTC), signing_secrets=[known])
+
+    answer = await site.http.post(
+        "/t/acme/categories/deltaPings", headers={**headers, "content-type": "application/octet-stream"}
+    )
+
+    assert answer.status_code == 204
+
+
+async def test_what_the_ats_has_against_the_site_is_not_held_against_its_client(site: Site) -> None:
+    def refuse(path: str) -> None:
+        raise Forbidden("The site's token was revoked")
+
+    site.ats.meanwhile = refuse
+    body = {"author": "Jake", "text": "Great", "category": CATEGORY, "value": 99}
+
+    refused = await site.post("/testimonials", body, status=503)
+
+    assert refused["detail"] == "The ATS could not be asked: The site's token was revoked"
 
 
 async def test_the_status_says_how_far_the_journal_is_applied(site: Site) -> None:
@@ -333,12 +359,24 @@ async def test_tenants_are_followed_as_they_are_connected_and_disconnected(ats: 
         await reported(ats)
         assert tenants.replicator("acme") is not first
 
+        rename_table(store, "connections", "elsewhere")
+        with capture_logs() as logs, anyio.fail_after(30):
+            while not logs:
+                await anyio.lowlevel.checkpoint()
+        assert logs[0]["event"] == "connections cannot be compared"
+        rename_table(store, "elsewhere", "connections")
+
         store.registry.remove_tenant("acme")
         with anyio.fail_after(30):
             while tenants.replicator("acme") is not None:
                 await anyio.lowlevel.checkpoint()
 
     store.registry.close()
+
+
+def rename_table(store: Store, name: str, to: str) -> None:
+    with store.registry.database.write() as db:
+        db.execute(f"ALTER TABLE {name} RENAME TO {to}")
 
 
 async def reported(ats: StandIn) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catrelay.models import JournalEntry
-from catrelay.problems import Forbidden, Unavailable
+from catrelay.problems import Forbidden, NotFound, ServiceUnreachable, Unavailable
 from replicator import Binding, Replicator, Transfer
 from tests.replicator.objects import CATEGORY, App, ObjectOracle, Pin, app_database, articles, quotes
 from tests.replicator.standin import ORGS, StandIn
@@ -223,6 +223,32 @@ def test_an_ats_that_refuses_the_subscription_is_asked_by_timer_only(ats: StandI
 
     assert tree(app) == ats_tree(ats)
     assert replicator.status().last_error == "no subscription: This token may not subscribe"
+
+
+def test_an_ats_that_cannot_subscribe_just_now_is_tried_again(ats: StandIn, app: App) -> None:
+    def fail(path: str) -> None:
+        if path == "/subscriptions":
+            raise Unavailable("Too much to do")
+
+    ats.meanwhile = fail
+
+    with pytest.raises(Unavailable):
+        asyncio.run(replicator_of(ats, app).catch_up())
+
+
+def test_an_ats_that_stops_saying_what_it_can_do_is_not_taken_for_a_plain_one(ats: StandIn, app: App) -> None:
+    replicator = replicator_of(ats, app)
+    asyncio.run(replicator.catch_up())
+
+    def hide(path: str) -> None:
+        if path == "":
+            raise NotFound("The proxy knows nothing")
+
+    ats.meanwhile = hide
+
+    with pytest.raises(ServiceUnreachable):
+        asyncio.run(replicator.catch_up())
+    assert replicator.status().cursor == 0
 
 
 def test_a_resynchronisation_that_changes_nothing_saves_its_cursor(ats: StandIn, app: App) -> None:
@@ -532,8 +558,8 @@ def test_a_subscription_outlives_a_restart(ats: StandIn, app: App) -> None:
     assert list(ats.subscriptions) == [1]
 
 
-@pytest.mark.parametrize("state", ["suspended", "active"])
-def test_a_suspended_subscription_is_resumed(ats: StandIn, app: App, state: str) -> None:
+@pytest.mark.parametrize("state", ["suspended", "backing-off", "active"])
+def test_a_subscription_that_waits_is_resumed(ats: StandIn, app: App, state: str) -> None:
     catch_up(ats, app)
     ats.subscriptions[1] = ats.subscriptions[1].model_copy(update={"state": state, "url": "http://old"})
 
@@ -542,11 +568,23 @@ def test_a_suspended_subscription_is_resumed(ats: StandIn, app: App, state: str)
     assert (ats.subscriptions[1].state, ats.subscriptions[1].url) == ("active", PUBLIC_URL)
 
 
+def test_a_subscription_whose_secret_never_arrived_is_ended(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    (lost,) = ats.subscriptions.values()
+    with app.store.write() as unit:
+        unit.remember_subscription(None)
+
+    catch_up(ats, app)
+
+    (kept,) = ats.subscriptions.values()
+    assert kept.secret != lost.secret
+
+
 @pytest.mark.parametrize("is_ended", [True, False])
 def test_a_subscription_that_is_gone_is_made_anew(ats: StandIn, app: App, is_ended: bool) -> None:
     catch_up(ats, app)
     first = ats.subscriptions.pop(1)
-    ats.subscriptions[7] = first
+    ats.subscriptions[7] = first.model_copy(update={"id": 7, "url": "http://another.app"})
     if is_ended:
         ats.subscriptions[1] = first.model_copy(update={"state": "ended"})
 
