@@ -244,8 +244,11 @@ class AtsClient(ServiceClient):
         """Change a job by JSON Merge Patch."""
         return self.parse(await self.request("PATCH", f"/jobs/byID/{job}", body=patch), JobRead)
 
-    async def jobs(self, which: str = "/jobs", **filters: str | int | None) -> AsyncIterator[JobRead]:
+    async def jobs(
+        self, which: str = "/jobs", *, categories: str | None = None, keywords: str | None = None
+    ) -> AsyncIterator[JobRead]:
         """All jobs of a list (`/jobs`, `/jobs/open`, ...), by id, fetched page by page."""
+        filters = {"categories": categories, "keywords": keywords}
         after = 0
         while True:
             page = await self.get(which, JobsRead, {**filters, "gtID": after, "limit": 100})
