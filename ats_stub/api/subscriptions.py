@@ -1,8 +1,10 @@
 """Subscriptions to pings."""
 
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +19,7 @@ from catrelay.problems import LimitExceeded
 from catrelay.targets import Targets
 
 MAX_PAGE = 1_000
+MAX_LOOKUPS = 4
 
 
 class _ListQuery(BaseModel):
@@ -32,6 +35,8 @@ class SubscriptionsApi:
         self._store = store
         self._guard = guard
         self._targets = targets
+        # Names may take long to look up: that shall not keep threads from other requests.
+        self._lookups = CapacityLimiter(MAX_LOOKUPS)
 
     def routes(self) -> list[Route]:
         read = self._guard.read
@@ -57,7 +62,8 @@ class SubscriptionsApi:
     async def create(self, request: Request) -> Response:
         wanted = await read_model(request, SubscriptionCreate)
         access = access_of(request)
-        made = await run_in_threadpool(operations.subscribe, self._store, access, wanted, self._targets, now=_now())
+        subscribe = partial(operations.subscribe, self._store, access, wanted, self._targets, now=_now())
+        made = await to_thread.run_sync(subscribe, limiter=self._lookups)
         location = f"/t/{quote(access.tenant, safe='')}/subscriptions/byID/{made.id}"
         return model_response(made, status=201, headers={"location": location})
 
@@ -68,7 +74,7 @@ class SubscriptionsApi:
 
     async def update(self, request: Request) -> Response:
         patch = await read_model(request, SubscriptionUpdate)
-        updated = await run_in_threadpool(
+        update = partial(
             operations.update_subscription,
             self._store,
             access_of(request),
@@ -77,7 +83,7 @@ class SubscriptionsApi:
             self._targets,
             now=_now(),
         )
-        return model_response(updated)
+        return model_response(await to_thread.run_sync(update, limiter=self._lookups))
 
     def delete(self, request: Request) -> Response:
         operations.unsubscribe(self._store, access_of(request), _id(request), now=_now())
