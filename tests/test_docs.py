@@ -6,8 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from starlette.routing import BaseRoute, Mount, Route
+from typer.core import TyperCommand, TyperGroup
 
+from catrelay.cli.command import build_command
+from catrelay.cli.services import load_service, service_command, service_names
 from catrelay.problems import Problem
 from catrelay.settings import ServiceSettings
 from tests.answers import ENDPOINTS
@@ -68,6 +72,44 @@ def test_every_route_is_documented(service: str, tmp_path: Path) -> None:
     assert [endpoint for endpoint in served if not is_documented(*endpoint)] == []
 
 
+def commands(app: typer.Typer) -> dict[str, TyperCommand]:
+    """All commands of *app* by their names, those of groups behind the group's."""
+    found: dict[str, TyperCommand] = {}
+    left = [("", typer.main.get_command(app))]
+    for above, command in left:
+        if isinstance(command, TyperGroup):
+            left += [(f"{above} {name}".strip(), each) for name, each in command.commands.items()]
+        elif isinstance(command, TyperCommand):
+            found[above] = command
+    return found
+
+
+def documented_commands() -> set[str]:
+    """Every command that the contract shows, and every beginning of one: `a b|c` is a, a b and a c."""
+    served = COMMAND_LINE.partition("## To come")[0]
+    found: set[str] = set()
+    for words in re.findall(r"\bcatrelay((?: [\w|-]+)+)", served):
+        beginnings = [""]
+        for word in words.split():
+            beginnings = [f"{beginning} {each}".strip() for beginning in beginnings for each in word.split("|")]
+            found.update(beginnings)
+    return found
+
+
+def test_every_command_is_documented() -> None:
+    assert set(commands(build_command())) - set(service_names()) - documented_commands() == set()
+
+
+@pytest.mark.parametrize("name", service_names())
+def test_every_command_of_a_service_is_documented(name: str) -> None:
+    documented = documented_commands()
+
+    served = commands(service_command(load_service(name)))
+
+    assert served
+    assert [each for each in served if not documented & {f"SERVICE {each}", f"{name} {each}"}] == []
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_setting_is_documented(service: str) -> None:
     documented = set(re.findall(r"^\| `(CATRELAY_\w+)` \|", COMMAND_LINE + CONTRACT, re.MULTILINE))
@@ -81,6 +123,9 @@ def test_every_documented_setting_is_one() -> None:
     documented = set(re.findall(r"`(CATRELAY_\w+)`", COMMAND_LINE + CONTRACT + ERRORS))
 
     names = {f"CATRELAY_{name.upper()}" for service in SERVICES for name in settings_of(service).model_fields}
+    for command in commands(build_command()).values():
+        for option in command.params:
+            names.update(re.findall(r"CATRELAY_\w+", f"{option.envvar} {getattr(option, 'help', '')}"))
 
     assert documented - names - {"CATRELAY_PUBLISHED_SCHEMAS"} == set()
 
