@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id
 from catrelay.client import values_path
 from catrelay.tokens import Registry
 from uploader import operations
+from uploader.ats import orgs_category
 from uploader.settings import UploaderSettings
 from uploader.store import Store
 from uploader.worker import Worker
@@ -45,7 +47,7 @@ class NoQuery(BaseModel):
 
 
 class UploadsApi:
-    """Uploads of values, of categories and of the org tree."""
+    """Uploads of values, of categories and of the org tree. transport: to the ATS, for tests."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class UploadsApi:
         worker: Worker,
         settings: UploaderSettings,
         clock: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -62,6 +65,7 @@ class UploadsApi:
         self._worker = worker
         self._settings = settings
         self._clock = clock
+        self._transport = transport
 
     def routes(self) -> list[Route]:
         """All routes."""
@@ -80,15 +84,16 @@ class UploadsApi:
         query = parse_query(request, UploadQuery)
         body = await read_body(request)
         access = access_of(request)
+        connection = await run_in_threadpool(operations.ats_connection, self._registry, access.tenant)
+        await run_in_threadpool(operations.check, body, max_depth=self._settings.max_tree_depth)
         status = await run_in_threadpool(
             operations.accept,
             self._store,
-            self._registry,
             access,
             category,
             body,
+            orgs_category=await orgs_category(connection, access.tenant, transport=self._transport),
             confirmed=query.confirm is not None,
-            max_depth=self._settings.max_tree_depth,
             now=self._clock(),
         )
         self._worker.wake()

@@ -56,7 +56,7 @@ def create_app(
     app = create_service(
         [
             discovery(guard, "uploader", CAPABILITIES),
-            *UploadsApi(store, registry, guard, worker, settings, clock).routes(),
+            *UploadsApi(store, registry, guard, worker, settings, clock, ats_transport).routes(),
         ],
         settings=settings,
         registry=registry,

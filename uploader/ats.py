@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import httpx
+
 from catrelay.client import AtsClient, values_path
-from catrelay.models import BatchResult, CategoryValue, CategoryValueWrite
+from catrelay.models import BatchResult, CategoryValue, CategoryValueWrite, Discovery
 from catrelay.problems import (
     Forbidden,
     InternalError,
@@ -19,6 +21,7 @@ from catrelay.problems import (
     Unauthorized,
     Unavailable,
 )
+from catrelay.tokens import Connection
 from uploader.domain.mapping import Earlier, lookups
 from uploader.domain.plan import OUTWARD, Plan
 from uploader.domain.present import Present
@@ -34,6 +37,10 @@ PAGED_FROM_LOOKUPS = 50
 """From so many look-ups on, reading all unavailable values by pages is cheaper."""
 
 
+PATIENCE_SECONDS = 2
+"""So long may an ATS take to say what it is while somebody waits for an upload to be accepted."""
+
+
 @dataclass(frozen=True)
 class AtsLimits:
     """concurrency: requests at a time. batch: values in one request. touched: values whose impact is asked for."""
@@ -44,7 +51,10 @@ class AtsLimits:
 
 
 class AtsCategory:
-    """One category of one tenant's ATS; None: the org tree."""
+    """One category of one tenant's ATS; None: the org tree.
+
+    orgs_category: the category behind the org tree, where the ATS says so.
+    """
 
     def __init__(
         self,
@@ -52,8 +62,10 @@ class AtsCategory:
         category: int | None,
         limits: AtsLimits,
         capabilities: frozenset[str],
+        orgs_category: int | None,
         before_write: Callable[[], Awaitable[None]],
     ) -> None:
+        self.orgs_category = orgs_category
         self._client = client
         self._category = category
         self._limits = limits
@@ -73,12 +85,10 @@ class AtsCategory:
 
         before_write: awaited before each request that changes something; whatever it raises stops the request.
         """
-        try:
-            discovery = await client.discover()
-        except MethodNotAllowed:
-            discovery = None
+        discovery = await _discover(client)
+        orgs_category = discovery.orgs_category if discovery is not None else None
         capabilities = frozenset(discovery.capabilities if discovery is not None else ())
-        return cls(client, category, limits, capabilities, before_write)
+        return cls(client, category, limits, capabilities, orgs_category, before_write)
 
     async def present(self, wanted: Sequence[WantedNode], earlier: Earlier | None) -> tuple[Present, int | None]:
         """What is there, with everything that *wanted* names, and the journal entry as of which the tree holds."""
@@ -181,6 +191,28 @@ class AtsCategory:
         except ExceptionGroup as several:
             raise several.exceptions[0] from several
         return [task.result() for task in tasks]
+
+
+async def _discover(client: AtsClient) -> Discovery | None:
+    try:
+        return await client.discover()
+    except MethodNotAllowed:
+        return None
+
+
+async def orgs_category(
+    connection: Connection, tenant: str, *, transport: httpx.AsyncBaseTransport | None
+) -> int | None:
+    """The category behind the org tree; None when the ATS does not say so in time, for whatever reason."""
+    try:
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            AtsClient(connection.url, tenant, connection.token, transport=transport) as client,
+        ):
+            discovery = await _discover(client)
+    except (Problem, TimeoutError):
+        return None
+    return discovery.orgs_category if discovery is not None else None
 
 
 def _outcome(result: BatchResult) -> CategoryValue | Problem:

@@ -24,36 +24,45 @@ def ats_connection(registry: Registry, tenant: str) -> Connection:
     )
 
 
+def check(body: bytes, *, max_depth: int) -> None:
+    """Raise the Problem that *body* alone shows."""
+    wanted_nodes(parse_body(body, CategoryValuesUpload), max_depth=max_depth)
+
+
 def accept(
     store: Store,
-    registry: Registry,
     access: Access,
     category: int | None,
     body: bytes,
     *,
+    orgs_category: int | None,
     confirmed: bool,
-    max_depth: int,
     now: datetime,
 ) -> UploadStatus:
-    """Write the upload down, once its body shows nothing wrong; it is worked on afterwards."""
-    ats_connection(registry, access.tenant)
-    wanted_nodes(parse_body(body, CategoryValuesUpload), max_depth=max_depth)
+    """Write the upload down; it is worked on afterwards. body: checked. orgs_category: None where it is not known."""
     with store.write() as unit:
-        collection = values_path(category)
-        ref = unit.accept(access.tenant_id, collection, category, body, confirmed=confirmed, app=access.app, now=now)
-        return unit.reports.status(access.tenant_id, collection, ref.upload)
+        ref = unit.accept(
+            access.tenant_id,
+            category,
+            body,
+            orgs_category=orgs_category,
+            confirmed=confirmed,
+            app=access.app,
+            now=now,
+        )
+        return unit.reports.status(access.tenant_id, category, ref.upload)
 
 
 def status(store: Store, access: Access, category: int | None, upload: int) -> UploadStatus:
     """How the upload stands. Raises NotFound."""
     with store.read() as reports:
-        return reports.status(access.tenant_id, values_path(category), upload)
+        return reports.status(access.tenant_id, category, upload)
 
 
 def plan(store: Store, access: Access, category: int | None, upload: int, *, after: int) -> UploadPlan:
     """A page of the upload's plan. Raises NotFound."""
     with store.read() as reports:
-        page, last = reports.plan(access.tenant_id, values_path(category), upload, after=after)
+        page, last = reports.plan(access.tenant_id, category, upload, after=after)
     if last is None:
         return page
     path = f"/t/{quote(access.tenant, safe='')}{values_path(category)}/uploads/byID/{upload}/plan?after={last}"

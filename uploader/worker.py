@@ -11,7 +11,7 @@ import httpx
 import structlog
 
 from catrelay.client import AtsClient
-from catrelay.problems import InternalError, Problem
+from catrelay.problems import InternalError, Problem, UploadIncomplete
 from catrelay.tokens import Registry
 from uploader.ats import PASSING, AtsCategory, AtsLimits
 from uploader.attempt import Attempt
@@ -22,6 +22,7 @@ from uploader.store import Claim, LeaseLost, Store, UploadRef
 
 log = structlog.get_logger()
 
+WAITED_FOR = (*PASSING, UploadIncomplete)
 JITTER = 0.2
 SHORTEST_WAIT_SECONDS = 0.05
 
@@ -122,15 +123,17 @@ class Worker:
         connection = await asyncio.to_thread(ats_connection, self._registry, claim.tenant)
         async with AtsClient(connection.url, claim.tenant, connection.token, transport=self._transport) as client:
             ats = await AtsCategory.meet(client, claim.category, self._limits, before_write=lease.check)
+            if ats.orgs_category is not None:
+                await asyncio.to_thread(self._unite, claim, ats.orgs_category)
             await attempt.run(ats)
 
     async def _settle(self, attempt: Attempt, error: Exception) -> None:
         claim = attempt.claim
         told = log.bind(upload=claim.ref.upload, tenant=claim.tenant)
         try:
-            if isinstance(error, PASSING):
+            if isinstance(error, WAITED_FOR):
                 attempts = 0 if attempt.progressed else claim.attempts
-                told.warning("upload waits for the ATS", attempts=attempts, reason=error.detail)
+                told.warning("upload has to wait", attempts=attempts, reason=error.detail)
                 await asyncio.to_thread(self._postpone, claim, attempts)
             elif isinstance(error, Problem):
                 await asyncio.to_thread(self._fail, claim, error)
@@ -151,6 +154,10 @@ class Worker:
         with self._store.write() as unit:
             # What is at work here goes on after a pause of this process, however long, unless another took it over.
             return unit.claim(str(uuid.uuid4()), now=now, lease_until=lease_until, besides=at_work)
+
+    def _unite(self, claim: Claim, orgs_category: int) -> None:
+        with self._store.write() as unit:
+            unit.unite(claim, orgs_category)
 
     def _release(self, claim: Claim) -> None:
         with self._store.write() as unit:

@@ -23,6 +23,7 @@ from catrelay.models import (
     UploadPlan,
     UploadStatus,
 )
+from catrelay.problems import UploadIncomplete
 from catrelay.tokens import Connection
 from tests.answers import ValidatingTransport
 from uploader import UploaderSettings
@@ -119,6 +120,27 @@ def test_a_tree_is_uploaded_changed_and_uploaded_again_without_change(databases:
             status, plan = await both.upload(*first)
             assert (plan.summary.activate, plan.summary.update) == (1, 3)
             assert await both.tree() == [{"Auckland": ["Takapuna"]}, {"Wellington": ["Newtown"]}]
+
+    asyncio.run(run())
+
+
+def test_the_org_tree_has_one_upload_at_a_time_under_both_its_paths(databases: tuple[str, str]) -> None:
+    async def run() -> None:
+        async with pair(databases, orgs=True) as both:
+            discovery = await both.ats.discover()
+            assert discovery is not None
+            upload = CategoryValuesUpload.model_validate(
+                {"testFlag": False, "categoryValues": [{"name": "Sales"}]}, strict=False
+            )
+            first = await both.uploader.upload_values(None, upload)
+
+            with pytest.raises(UploadIncomplete):
+                await both.uploader.upload_values(discovery.orgs_category, upload)
+
+            await both.app.state.worker.run_due()
+            statuses = [await both.uploader.upload(path, first.id) for path in (None, discovery.orgs_category)]
+            assert [status.status for status in statuses] == ["Complete", "Complete"]
+            assert await both.tree() == ["Sales"]
 
     asyncio.run(run())
 

@@ -8,6 +8,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from catrelay.asgi import exception_handlers, model_response, parse_body, resource
 from catrelay.asgi.resources import json_response
@@ -22,7 +23,7 @@ from catrelay.models import (
     ValueList,
     ValuesBatch,
 )
-from catrelay.problems import LimitExceeded, NotFound, Problem
+from catrelay.problems import LimitExceeded, NotFound, Problem, ValueHasChildren
 from tests.uploader.ats_rules import AtsRules
 
 ALL_CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable")
@@ -32,31 +33,42 @@ JOURNAL_SEQ = 57
 
 @dataclass
 class StandIn:
-    """One category, 17, in any tenant. jobs: by value, how many jobs reference it. calls: what was asked."""
+    """One category, 17, in any tenant. orgs_category: what it says of itself.
+
+    jobs: by value, how many jobs reference it. calls: what was asked.
+    """
 
     rules: AtsRules = field(default_factory=AtsRules)
     capabilities: tuple[str, ...] | None = ALL_CAPABILITIES
+    orgs_category: int | None = None
     jobs: dict[int, int] = field(default_factory=dict)
     max_batch: int = 500
     calls: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
-        values = f"/t/{{tenant}}/categories/byID/{CATEGORY}/values"
+        routes = self._value_routes(f"/t/{{tenant}}/categories/byID/{CATEGORY}/values")
+        if self.orgs_category is not None:
+            routes += self._value_routes("/t/{tenant}/orgs/values")
+        if self.capabilities is not None:
+            routes.append(resource("/t/{tenant}", get=self.discover))
+        app = Starlette(routes=routes, exception_handlers=exception_handlers())
+        app.state.max_body_bytes = 10_000_000
+        return app
+
+    def _value_routes(self, values: str) -> list[Route]:
         routes = [
             resource(values, get=self.tree, post=self.write),
             resource(f"{values}/byID/{{value}}", get=self.value),
+            resource(f"{values}/byID/{{value}}/summary", get=self.summary),
             resource(f"{values}/byID/{{value}}/changeImpact", post=self.impact),
         ]
         if self.capabilities is not None:
             routes += [
-                resource("/t/{tenant}", get=self.discover),
                 resource(f"{values}/batch", post=self.batch),
                 resource(f"{values}/unavailable", get=self.unavailable),
                 resource(f"{values}/byExternalId/{{external_id:path}}", get=self.by_external_id),
             ]
-        app = Starlette(routes=routes, exception_handlers=exception_handlers())
-        app.state.max_body_bytes = 10_000_000
-        return app
+        return routes
 
     def transport(self) -> httpx.ASGITransport:
         return httpx.ASGITransport(self.app())
@@ -64,7 +76,9 @@ class StandIn:
     async def discover(self, request: Request) -> Response:
         assert self.capabilities is not None
         self.calls.append("discover")
-        return model_response(Discovery(service="ats", version="1", capabilities=self.capabilities))
+        return model_response(
+            Discovery(service="ats", version="1", capabilities=self.capabilities, orgs_category=self.orgs_category)
+        )
 
     async def tree(self, request: Request) -> Response:
         self.calls.append("tree")
@@ -91,6 +105,15 @@ class StandIn:
 
     async def impact(self, request: Request) -> Response:
         self.calls.append("impact")
+        if self.rules.children(self._value(request).id):
+            raise ValueHasChildren("It has children")
+        return self._related(request)
+
+    async def summary(self, request: Request) -> Response:
+        self.calls.append("summary")
+        return self._related(request)
+
+    def _related(self, request: Request) -> Response:
         count = self.jobs.get(self._value(request).id, 0)
         if count == 0:
             raise NotFound("Nothing")

@@ -51,8 +51,10 @@ def state(rules: AtsRules) -> tuple[object, ...]:
     return rules.shape(), gone, len(rules.values), len(rules.writes)
 
 
-async def accept(client: UploaderClient, upload: dict[str, object] = UPLOAD) -> None:
-    await client.upload_values(CATEGORY, CategoryValuesUpload.model_validate(upload, strict=False))
+async def accept(suite: Suite, upload: dict[str, object] = UPLOAD) -> None:
+    """Accepting asks the ATS too: here one that answers."""
+    async with suite.uploader(start(None).transport()) as (client, _):
+        await client.upload_values(CATEGORY, CategoryValuesUpload.model_validate(upload, strict=False))
 
 
 async def work_until_dead(worker: Worker) -> bool:
@@ -82,7 +84,7 @@ def test_an_upload_is_finished_once_after_a_crash_at_any_request(
         suite, ats = new_suite(f"crash{at}"), start(capabilities)
         faulty = Faulty(ats.transport(), at, Crash(), acted, dies=True)
         async with suite.uploader(faulty, **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             died = await work_until_dead(worker)
         suite.clock.pass_by(3600)
         async with suite.uploader(ats.transport(), **SETTINGS) as (client, worker):
@@ -112,7 +114,7 @@ def test_an_upload_survives_that_the_ats_goes_away_at_any_request(
         suite, ats = new_suite(f"away{at}"), start(capabilities)
         faulty = Faulty(ats.transport(), at, httpx.ReadError("reset"), acted)
         async with suite.uploader(faulty, **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             status, _ = await reports(client)
         assert status.status == "Complete"
@@ -136,7 +138,7 @@ def test_an_answer_that_says_nothing_about_the_request_delays_an_upload(suite: S
 
     async def run() -> UploadStatus:
         async with suite.uploader(answering, **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return (await reports(client))[0]
 
@@ -150,7 +152,7 @@ def test_an_upload_that_waits_for_the_ats_is_underway_and_due_by_the_schedule(su
     async def run() -> list[str]:
         seen: list[str] = []
         async with suite.uploader(faulty, upload_retry_seconds="100") as (client, worker):
-            await accept(client)
+            await accept(suite)
             for seconds in (0, 79, 42):
                 suite.clock.pass_by(seconds)
                 await worker.run_due()
@@ -166,7 +168,7 @@ def test_an_ats_that_refuses_the_token_ends_the_upload(suite: Suite, status: int
 
     async def run() -> UploadStatus:
         async with suite.uploader(Answering(ats.transport(), 5, status), **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -181,7 +183,7 @@ def test_an_ats_that_does_not_know_the_question_what_it_can_do_is_a_plain_one(su
 
     async def run() -> UploadStatus:
         async with suite.uploader(Answering(ats.transport(), 0, 405), **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -193,7 +195,7 @@ def test_what_an_upload_touches_is_left_out_when_the_ats_never_says_it(suite: Su
 
     async def run() -> UploadPlan:
         async with suite.uploader(_WithoutImpact(ats.transport()), **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return (await reports(client))[1]
 
@@ -208,7 +210,7 @@ def test_a_cancelled_worker_hands_its_upload_on_at_once(suite: Suite) -> None:
     async def run() -> UploadStatus:
         hanging = _Hanging()
         async with suite.uploader(hanging, **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             working = asyncio.create_task(worker.run_due())
             await hanging.reached.wait()
             working.cancel()
@@ -233,7 +235,7 @@ def test_a_worker_that_lost_its_lease_leaves_the_upload_to_the_other(suite: Suit
 
             stalled = _Stalling(ats.transport(), 3, taken_over)
             async with suite.uploader(stalled, **SETTINGS) as (_, worker):
-                await accept(client)
+                await accept(suite)
                 await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -252,7 +254,7 @@ def test_a_process_that_pauses_beyond_its_lease_makes_each_change_once(suite: Su
         stalled = _Stalling(ats.transport(), 2, pause)
         async with suite.uploader(stalled, **SETTINGS) as (client, worker):
             workers.append(worker)
-            await accept(client, NAMELESS)
+            await accept(suite, NAMELESS)
             await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -273,7 +275,7 @@ def test_nothing_is_sent_to_the_ats_once_the_lease_is_lost(suite: Suite, capabil
 
             paused = _Stalling(ats.transport(), 3, taken_over, acted=True)
             async with suite.uploader(paused, batch_values=5, ats_concurrency=1) as (_, worker):
-                await accept(client, NAMELESS)
+                await accept(suite, NAMELESS)
                 await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -281,11 +283,37 @@ def test_nothing_is_sent_to_the_ats_once_the_lease_is_lost(suite: Suite, capabil
     assert len(ats.rules.values) == 20
 
 
+def test_uploads_of_the_org_tree_that_an_absent_ats_let_in_are_done_one_after_the_other(suite: Suite) -> None:
+    ats = StandIn(AtsRules(), orgs_category=CATEGORY)
+    upload = CategoryValuesUpload.model_validate(NAMELESS, strict=False)
+
+    async def run() -> list[str]:
+        seen: list[str] = []
+        absent = Faulty(ats.transport(), 0, httpx.ConnectError("refused"), acted=False, dies=True)
+        async with suite.uploader(absent) as (client, _):
+            for category in (None, CATEGORY):
+                await client.upload_values(category, upload, confirm_inactivations=True)
+
+        async with suite.uploader(ats.transport(), upload_retry_seconds="100") as (client, other):
+
+            async def meanwhile() -> None:
+                await other.run_due()
+                seen.append((await client.upload(CATEGORY, 1)).status)
+                seen.append((await client.upload(CATEGORY, 2)).status)
+
+            async with suite.uploader(_Stalling(ats.transport(), 2, meanwhile)) as (_, worker):
+                await worker.run_due()
+            return [*seen, (await client.upload(None, 1)).status]
+
+    assert asyncio.run(run()) == ["Underway", "Underway", "Complete"]
+    assert len(ats.rules.values) == 20
+
+
 def test_what_was_not_foreseen_ends_the_upload_in_error(suite: Suite) -> None:
     async def run() -> UploadStatus:
         faulty = Faulty(start(None).transport(), 0, RuntimeError("a bug"), acted=False)
         async with suite.uploader(faulty, **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return await client.upload(CATEGORY, 1)
 
@@ -300,7 +328,7 @@ def test_a_batch_that_answers_too_little_is_asked_again(suite: Suite) -> None:
 
     async def run() -> UploadStatus:
         async with suite.uploader(_Short(ats.transport()), **SETTINGS) as (client, worker):
-            await accept(client)
+            await accept(suite)
             await worker.run_due()
             return await client.upload(CATEGORY, 1)
 

@@ -30,7 +30,7 @@ def clock(suite: Suite) -> Clock:
 
 def claimed(database: Database, clock: Clock) -> Claim:
     with Store(database).write() as unit:
-        unit.accept(1, "/orgs/values", None, b"{}", confirmed=False, app="hr", now=clock())
+        unit.accept(1, None, b"{}", orgs_category=None, confirmed=False, app="hr", now=clock())
     return taken(database, clock, "one")
 
 

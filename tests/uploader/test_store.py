@@ -14,7 +14,7 @@ from uploader.store import Claim, LeaseLost, Store, UploadRef, open_database, re
 from uploader.store.schema import metadata
 
 LEASE = timedelta(seconds=15)
-COLLECTION = "/categories/byID/17/values"
+CATEGORY = 17
 
 
 @pytest.fixture
@@ -28,9 +28,11 @@ def store(database_url: str) -> Iterator[Store]:
     database.close()
 
 
-def accept(store: Store, tenant: int = 1, collection: str = COLLECTION) -> UploadRef:
+def accept(
+    store: Store, tenant: int = 1, category: int | None = CATEGORY, orgs_category: int | None = None
+) -> UploadRef:
     with store.write() as unit:
-        return unit.accept(tenant, collection, 17, b"{}", confirmed=False, app="hr", now=START)
+        return unit.accept(tenant, category, b"{}", orgs_category=orgs_category, confirmed=False, app="hr", now=START)
 
 
 def claim(store: Store, owner: str, after: timedelta = timedelta()) -> Claim | None:
@@ -39,7 +41,7 @@ def claim(store: Store, owner: str, after: timedelta = timedelta()) -> Claim | N
 
 
 def test_each_tenant_counts_its_own_uploads(store: Store) -> None:
-    found = [accept(store), accept(store, tenant=2), accept(store, collection="/orgs/values")]
+    found = [accept(store), accept(store, tenant=2), accept(store, category=None)]
 
     assert [(ref.tenant_id, ref.upload) for ref in found] == [(1, 1), (2, 1), (1, 2)]
 
@@ -76,9 +78,45 @@ def test_an_upload_is_claimed_by_one_worker_until_its_lease_runs_out(store: Stor
     assert claim(store, "third", after=LEASE) is None
 
 
+@pytest.mark.parametrize(("first", "second"), [(None, CATEGORY), (CATEGORY, None)])
+def test_the_org_tree_has_one_incomplete_upload_whichever_way_it_is_sent(
+    store: Store, first: int | None, second: int | None
+) -> None:
+    ref = accept(store, category=first, orgs_category=CATEGORY)
+
+    with pytest.raises(UploadIncomplete):
+        accept(store, category=second, orgs_category=CATEGORY)
+    with store.read() as reports:
+        assert reports.status(1, first, ref.upload) == reports.status(1, second, ref.upload)
+        with pytest.raises(NotFound):
+            reports.status(1, CATEGORY + 1, ref.upload)
+
+
+def test_an_upload_turns_out_to_be_of_the_org_tree_once_no_other_is(store: Store) -> None:
+    accept(store, category=None)
+    orgs = claim(store, "one")
+    accept(store, category=CATEGORY)
+    same, other = claim(store, "two"), (accept(store, category=CATEGORY + 1), claim(store, "three"))[1]
+    assert orgs is not None
+    assert same is not None
+    assert other is not None
+
+    with pytest.raises(UploadIncomplete), store.write() as unit:
+        unit.unite(same, CATEGORY)
+    with store.write() as unit:
+        unit.unite(orgs, CATEGORY)
+        unit.unite(other, CATEGORY)
+        unit.finish(orgs)
+        unit.unite(same, CATEGORY)
+    with store.read() as reports:
+        assert [reports.status(1, None, number).id for number in (1, 2)] == [1, 2]
+        assert [reports.status(1, CATEGORY, number).id for number in (1, 2)] == [1, 2]
+        assert reports.status(1, CATEGORY + 1, 3).id == 3
+
+
 def test_many_workers_share_the_uploads_out(store: Store) -> None:
     for number in range(12):
-        accept(store, collection=f"/categories/byID/{number + 1}/values")
+        accept(store, category=number + 1)
 
     with ThreadPoolExecutor(6) as threads:
         found = list(threads.map(lambda number: claim(store, f"worker {number}"), range(24)))
@@ -128,7 +166,7 @@ def test_uploads_go_with_their_tenant(store: Store) -> None:
     registry_of(store.database).remove_tenant("acme")
 
     with store.read() as reports, pytest.raises(NotFound):
-        reports.status(ref.tenant_id, COLLECTION, ref.upload)
+        reports.status(ref.tenant_id, CATEGORY, ref.upload)
     with pytest.raises(LeaseLost), store.write() as unit:
         unit.finish(claimed)
 

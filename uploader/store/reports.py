@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import orjson
 from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from catrelay.models import (
     CrudOutcome,
@@ -17,21 +18,21 @@ from catrelay.models import (
     UploadStatus,
 )
 from catrelay.problems import NotFound
-from uploader.store.schema import INCOMPLETE, items, uploads
+from uploader.store.schema import INCOMPLETE, ORGS, items, uploads
 
 REPORTED = {"create": "Created", "update": "Updated", "activate": "Updated", "inactivate": "Closed", "remap": "Closed"}
 MAX_PAGE_ITEMS = 1_000
 
 
 class UploadReports:
-    """Uploads as of one snapshot. collection: the path of the values they are of."""
+    """Uploads as of one snapshot. category: None for the org tree, which has its category's uploads too."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def status(self, tenant_id: int, collection: str, upload: int) -> UploadStatus:
+    def status(self, tenant_id: int, category: int | None, upload: int) -> UploadStatus:
         """How the upload stands. Raises NotFound."""
-        row = self._row(tenant_id, collection, upload)
+        row = self._row(tenant_id, category, upload)
         of_it = (items.c.tenant == tenant_id) & (items.c.upload == upload)
         counts: Counter[tuple[str, str]] = Counter()
         for operation, state, count in self._counts(tenant_id, upload):
@@ -61,12 +62,12 @@ class UploadReports:
             }
         )
 
-    def plan(self, tenant_id: int, collection: str, upload: int, *, after: int) -> tuple[UploadPlan, int | None]:
+    def plan(self, tenant_id: int, category: int | None, upload: int, *, after: int) -> tuple[UploadPlan, int | None]:
         """The plan with the items after a position, and the position of the last when more follow.
 
         Raises NotFound, also when the upload is not planned yet.
         """
-        row = self._row(tenant_id, collection, upload)
+        row = self._row(tenant_id, category, upload)
         if row.plan is None:
             raise NotFound(
                 f"Upload {upload} has no plan yet" if row.problem is None else f"Upload {upload} has no plan"
@@ -94,10 +95,10 @@ class UploadReports:
         )
         return min((max(row.due, row.lease_until or row.due) for row in moments), default=None)
 
-    def _row(self, tenant_id: int, collection: str, upload: int) -> Row[datetime, str, str | None, str | None]:
+    def _row(self, tenant_id: int, category: int | None, upload: int) -> Row[datetime, str, str | None, str | None]:
         row = self._connection.execute(
             select(uploads.c.started, uploads.c.status, uploads.c.problem, uploads.c.plan).where(
-                uploads.c.tenant == tenant_id, uploads.c.collection == collection, uploads.c.id == upload
+                uploads.c.tenant == tenant_id, _is_of(category), uploads.c.id == upload
             )
         ).one_or_none()
         if row is None:
@@ -117,6 +118,10 @@ class UploadReports:
         for operation, state, count in self._counts(tenant_id, upload):
             counts["failed" if state == "failed" else operation] += count
         return PlanSummary(unchanged=unchanged, **counts)
+
+
+def _is_of(category: int | None) -> ColumnElement[bool]:
+    return uploads.c.collection == ORGS if category is None else uploads.c.category == category
 
 
 def _item(row: Row[Any]) -> PlanItem:

@@ -23,10 +23,12 @@ metadata = MetaData()
 tenants, tokens, connections = registry_tables(metadata)
 
 INCOMPLETE = ("Queued", "Underway")
+ORGS = "/orgs/values"
 _is_incomplete = column("status", Text).in_(INCOMPLETE)
 
-# collection: the path of the values, `/orgs/values` too. body: as it was accepted. plan: the head of the first plan,
-# and baseline the ids that were available then, both JSON. due: not to be tried before. owner: who has it in work, as
+# collection: the path of the values. The org tree's is `/orgs/values` however it was sent, once it is known which
+# category that is; category is None before. body: as it was accepted. plan: the head of the first plan, and baseline
+# the ids that were available then, both JSON. due: not to be tried before. owner: of the claim that has it in work, as
 # long as the lease runs. attempts: in a row that brought nothing forward.
 uploads = Table(
     "uploads",

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, not_, or_, sel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
+from catrelay.client import values_path
 from catrelay.database import Database
 from catrelay.problems import Problem, UploadIncomplete
 from uploader.domain.mapping import Earlier
 from uploader.store.reports import UploadReports
-from uploader.store.schema import INCOMPLETE, items, tenants, uploads
+from uploader.store.schema import INCOMPLETE, ORGS, items, tenants, uploads
 
 State = Literal["pending", "done", "failed"]
 
@@ -96,15 +97,19 @@ class Unit:
     def accept(
         self,
         tenant_id: int,
-        collection: str,
         category: int | None,
         body: bytes,
         *,
+        orgs_category: int | None,
         confirmed: bool,
         app: str,
         now: datetime,
     ) -> UploadRef:
-        """A new upload, queued. Raises UploadIncomplete while another of the collection is incomplete."""
+        """A new upload, queued. category: None for the org tree. orgs_category: the org tree's, where it is known.
+
+        Raises UploadIncomplete while another of the collection is incomplete.
+        """
+        collection = _collection(category, orgs_category)
         # Ids are per tenant: the tenant's row is the lock under which the next one is found.
         self._connection.execute(select(tenants.c.tenant).where(tenants.c.tenant == tenant_id).with_for_update())
         last = self._connection.scalar(select(func.max(uploads.c.id)).where(uploads.c.tenant == tenant_id))
@@ -113,7 +118,7 @@ class Unit:
             "tenant": tenant_id,
             "id": ref.upload,
             "collection": collection,
-            "category": category,
+            "category": orgs_category if category is None else category,
             "app": app,
             "body": body,
             "confirmed": confirmed,
@@ -126,8 +131,7 @@ class Unit:
             with self._connection.begin_nested():
                 self._connection.execute(insert(uploads).values(row))
         except IntegrityError as error:
-            other = self._incomplete(tenant_id, collection)
-            raise UploadIncomplete(f"Upload {other} of this collection is not complete", upload=other) from error
+            raise self._other(tenant_id, collection) from error
         return ref
 
     def claim(
@@ -164,6 +168,20 @@ class Unit:
             lease_until,
             earlier,
         )
+
+    def unite(self, claim: Claim, orgs_category: int) -> None:
+        """File the upload under the org tree if it is of that, now that its category is known.
+
+        Raises UploadIncomplete while another upload of the org tree is incomplete.
+        """
+        if claim.category not in (None, orgs_category):
+            return
+        known = {"collection": ORGS, "category": orgs_category}
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(update(uploads).where(_held(claim)).values(known))
+        except IntegrityError as error:
+            raise self._other(claim.ref.tenant_id, ORGS) from error
 
     def hold(self, claim: Claim, lease_until: datetime) -> None:
         """Say that the work goes on. Raises LeaseLost when it was taken over."""
@@ -226,18 +244,23 @@ class Unit:
         if ended.rowcount == 0:
             raise LeaseLost(f"upload {claim.ref} is in other hands")
 
-    def _incomplete(self, tenant_id: int, collection: str) -> int | None:
-        return self._connection.scalar(
+    def _other(self, tenant_id: int, collection: str) -> UploadIncomplete:
+        other = self._connection.scalar(
             select(uploads.c.id).where(
                 uploads.c.tenant == tenant_id, uploads.c.collection == collection, uploads.c.status.in_(INCOMPLETE)
             )
         )
+        return UploadIncomplete(f"Upload {other} of this collection is not complete", upload=other)
 
     def _pins(self, ref: UploadRef) -> Mapping[str, int]:
         rows = self._connection.execute(
             select(items.c.key, items.c.value).where(_of(ref), items.c.value.is_not(None), items.c.key.like("/%"))
         )
         return {row.key: row.value for row in rows}
+
+
+def _collection(category: int | None, orgs_category: int | None) -> str:
+    return ORGS if category in (None, orgs_category) else values_path(category)
 
 
 def _is(ref: UploadRef) -> ColumnElement[bool]:
