@@ -1,8 +1,14 @@
 """What is served, can be set or can go wrong is documented, and no link leads nowhere."""
 
+import asyncio
 import importlib
+import os
 import re
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,9 +18,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from catrelay.cli.command import build_command
 from catrelay.cli.services import load_service, service_command, service_names
+from catrelay.client import AtsClient
+from catrelay.demo.stage import eventually
+from catrelay.models import CategoryValueWrite, CategoryWrite
 from catrelay.problems import Problem
 from catrelay.settings import ServiceSettings
 from tests.answers import ENDPOINTS
+from tests.system.suites import free_base_port
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -156,6 +166,62 @@ def test_every_problem_is_documented_with_its_status() -> None:
         if not texts[name].startswith(str(kind.status)) and name != "upload-guard-tripped"
     ]
     assert wrong == []
+
+
+@contextmanager
+def process(*command: str, said: str, folder: Path, **environment: str) -> Iterator[str]:
+    """A process, once it has *said* something; gives the line of stderr. Killed at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=folder, env=os.environ | environment, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        heard = []
+        try:
+            for line in running.stderr:
+                heard.append(line)
+                if said in line:
+                    yield line
+                    return
+            raise AssertionError("".join(heard))
+        finally:
+            running.kill()
+
+
+def test_the_app_of_the_quickstart_moves_its_objects_when_it_is_pinged(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "quickstart.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(code.splitlines()) < 40
+    database = f"sqlite:///{tmp_path}/ats.db"
+    registry = load_service("ats").open_registry(database)
+    registry.migrate()
+    registry.add_tenant("acme")
+    token, reader = registry.add_token("acme", "test", "admin"), registry.add_token("acme", "myapp", "read")
+    registry.close()
+    port = str(free_base_port())
+
+    async def flow(url: str) -> None:
+        async def caught_up() -> bool:
+            return any(each.applied_seq is not None for each in (await ats.subscriptions()).results)
+
+        async def pins() -> list[tuple[int | None]]:
+            with closing(sqlite3.connect(tmp_path / "myapp.db")) as app:
+                return app.execute("SELECT value FROM testimonials").fetchall()
+
+        async with AtsClient(url, "acme", token) as ats:
+            category = (await ats.create_category(CategoryWrite(name="Expertise"))).id
+            it, data = [(await ats.write_value(category, CategoryValueWrite(name=name))).id for name in ("IT", "Data")]
+            with process(*uvicorn, said="startup complete", folder=tmp_path, ATS_TOKEN=reader):
+                assert await eventually(caught_up, bool)
+                with closing(sqlite3.connect(tmp_path / "myapp.db", isolation_level=None)) as app:
+                    app.execute("INSERT INTO testimonials (category, value) VALUES (?, ?)", [category, data])
+                await ats.write_value(category, CategoryValueWrite(id=data, available=False, remapped_to=it))
+                assert await eventually(pins, lambda found: found != [(data,)]) == [(it,)]
+
+    uvicorn = ["uvicorn", "myapp:app", "--port", port]
+    serve = ["catrelay", "ats", "serve", "--database", database, "--port", "0", "--allow-targets", "127.0.0.0/8"]
+    with process(*serve, said="serves on", folder=tmp_path) as line:
+        url = line.split()[-1]
+        (tmp_path / "myapp.py").write_text(code.replace("http://127.0.0.1:8800", url).replace("8810", port))
+        asyncio.run(flow(url))
 
 
 def anchors(page: Path) -> set[str]:
