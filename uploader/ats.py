@@ -10,6 +10,7 @@ import httpx
 from catrelay.client import AtsClient, values_path
 from catrelay.models import BatchResult, CategoryValue, CategoryValueWrite, Discovery
 from catrelay.problems import (
+    BadRequest,
     Forbidden,
     InternalError,
     LimitExceeded,
@@ -109,9 +110,13 @@ class AtsCategory:
 
         async def impact(value: int, remapped_to: int | None) -> Mapping[str, int]:
             intended = {"id": value, "available": False} | ({"remapped_to": remapped_to} if remapped_to else {})
-            related = await self._client.change_impact(
-                values_path(self._category), value, CategoryValueWrite.model_validate(intended, by_name=True)
-            )
+            path = values_path(self._category)
+            try:
+                write = CategoryValueWrite.model_validate(intended, by_name=True)
+                related = await self._client.change_impact(path, value, write)
+            except BadRequest:
+                # Refused as things are: its children leave, or its remap's target comes, earlier in the same plan.
+                related = await self._client.summary(path, value)
             return (related.counts if related is not None else None) or {}
 
         calls = [_call(impact, action.target.id, action.remapped_to) for action in leaving if action.target is not None]

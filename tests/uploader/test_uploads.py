@@ -100,6 +100,18 @@ def test_a_value_is_remapped_when_the_body_says_so(suite: Suite, capabilities: t
     assert ats.rules.values[3].remapped_to == 2
 
 
+@CAPABILITIES
+def test_a_plan_counts_what_a_whole_branch_that_leaves_touches(
+    suite: Suite, capabilities: tuple[str, ...] | None
+) -> None:
+    ats = StandIn(city(), capabilities, jobs={1: 7, 3: 5})
+
+    _, plan = asyncio.run(suite.run(ats.transport(), body({"name": "Elsewhere"}, test=True)))
+
+    assert plan.touched == {"jobs": 12}
+    assert [(item.id, item.touched) for item in plan.items[1:]] == [(1, {"jobs": 7}), (2, None), (3, {"jobs": 5})]
+
+
 def test_a_dry_run_changes_nothing_and_tells_what_it_would_do(suite: Suite) -> None:
     ats = StandIn(city())
 
