@@ -10,6 +10,7 @@ from catrelay.cli import Service
 from catrelay.cli.administer import opened
 from catrelay.cli.failure import Failure
 from catrelay.cli.output import say
+from catrelay.cli.urls import root_url
 from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
 from catrelay.tokens import Connection, Registry
 
@@ -27,7 +28,7 @@ def extend(commands: typer.Typer) -> None:
         database: Annotated[str, typer.Option(envvar="CATRELAY_DATABASE", help="sqlite:///path")],
         tenant: Annotated[str, typer.Option(help="whose app it is")],
         name: Annotated[str, typer.Option(help="how the editor calls the app")],
-        url: Annotated[str, typer.Option(help="the app's root URL")],
+        url: Annotated[str, typer.Option(callback=root_url, help="the app's root URL")],
         token: Annotated[str, typer.Option(help="a token of the app, scope read")],
     ) -> None:
         """Ask one more app what it holds on a value, and what a change would do there.

@@ -26,12 +26,12 @@ from tests.catman.conftest import EDITOR, Unplugged
 from tests.catman.stage import TENANT, new_editor_database
 
 
-def connect_app(database: str, *, name: str) -> Result:
+def connect_app(database: str, *, name: str = "careersite", url: str = "http://c") -> Result:
     """How `catrelay catman connect-app` ends."""
     commands = typer.Typer()
     commands.callback()(lambda: None)
     catman.cli.extend(commands)
-    options = ["--database", database, "--tenant", TENANT, "--name", name, "--url", "http://c", "--token", "t"]
+    options = ["--database", database, "--tenant", TENANT, "--name", name, "--url", url, "--token", "t"]
     return CliRunner().invoke(commands, ["connect-app", *options])
 
 
@@ -135,7 +135,7 @@ def test_a_database_that_was_never_migrated_is_refused(tmp_path: Path) -> None:
 def test_an_app_is_connected_by_the_command(tmp_path: Path) -> None:
     url, _ = new_editor_database(tmp_path, scopes=())
 
-    result = connect_app(url, name="careersite")
+    result = connect_app(url)
 
     registry = catman.cli.open_registry(url)
     assert result.exit_code == 0, result.output
@@ -155,8 +155,18 @@ def test_the_command_leaves_the_connection_to_the_ats_alone(tmp_path: Path) -> N
     registry.close()
 
 
+@pytest.mark.parametrize("wrong", ["careersite:8803", "ftp://c", "http://"])
+def test_the_command_refuses_what_is_no_address_of_an_app(tmp_path: Path, wrong: str) -> None:
+    url, _ = new_editor_database(tmp_path, scopes=())
+
+    result = connect_app(url, url=wrong)
+
+    assert result.exit_code != 0
+    assert "--url" in result.output
+
+
 def test_the_command_refuses_a_database_that_was_never_migrated(tmp_path: Path) -> None:
-    result = connect_app(f"sqlite:///{tmp_path / 'new.db'}", name="careersite")
+    result = connect_app(f"sqlite:///{tmp_path / 'new.db'}")
 
     assert isinstance(result.exception, SchemaMismatch)
 
