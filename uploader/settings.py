@@ -41,6 +41,11 @@ class UploaderSettings(ServiceSettings):
         default="1,2,5,15,30,60",
         description="waits between attempts while the ATS is away, then the last again; each with jitter of 20 %",
     )
+    upload_patience_seconds: float = Field(
+        default=259_200,
+        description="time after which an upload that nothing brings forward ends in Error with the last reason",
+        ge=0,
+    )
     upload_lease_seconds: float = Field(
         default=15, description="time after which another process takes over the uploads of one that crashed", gt=0
     )

@@ -1,4 +1,4 @@
-"""Working uploads off: claimed by lease, tried until they are through, however often a process or the ATS goes away."""
+"""Working uploads off: claimed by lease, tried again for days, however often a process or the ATS goes away."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from catrelay.problems import InternalError, Problem, UploadIncomplete
 from catrelay.tokens import Registry
 from uploader.ats import PASSING, AtsCategory, AtsLimits
 from uploader.attempt import Attempt
+from uploader.domain.endings import is_given_up, with_changes
 from uploader.lease import Lease
 from uploader.operations import ats_connection
 from uploader.settings import UploaderSettings
@@ -132,9 +133,7 @@ class Worker:
         told = log.bind(upload=claim.ref.upload, tenant=claim.tenant)
         try:
             if isinstance(error, WAITED_FOR):
-                attempts = 0 if attempt.progressed else claim.attempts
-                told.warning("upload has to wait", attempts=attempts, reason=error.detail)
-                await asyncio.to_thread(self._postpone, claim, attempts)
+                await asyncio.to_thread(self._postpone_or_give_up, claim, error, progressed=attempt.progressed)
             elif isinstance(error, Problem):
                 await asyncio.to_thread(self._fail, claim, error)
             else:
@@ -163,12 +162,22 @@ class Worker:
         with self._store.write() as unit:
             unit.release(claim)
 
-    def _postpone(self, claim: Claim, attempts: int) -> None:
+    def _postpone_or_give_up(self, claim: Claim, problem: Problem, *, progressed: bool) -> None:
+        now = self._clock()
+        stuck_since = now if progressed or claim.stuck_since is None else claim.stuck_since
+        told = log.bind(upload=claim.ref.upload, tenant=claim.tenant, reason=problem.detail)
+        if is_given_up(stuck_since, now, patience=timedelta(seconds=self._settings.upload_patience_seconds)):
+            told.error("upload is given up")
+            self._fail(claim, problem)
+            return
+        attempts = 0 if progressed else claim.attempts
+        told.warning("upload has to wait", attempts=attempts)
         waits = self._settings.retry_seconds
         seconds = waits[min(attempts, len(waits) - 1)] * random.uniform(1 - JITTER, 1 + JITTER)
+        due = now + timedelta(seconds=seconds)
         with self._store.write() as unit:
-            unit.postpone(claim, self._clock() + timedelta(seconds=seconds), attempts + 1)
+            unit.postpone(claim, problem, due=due, attempts=attempts + 1, stuck_since=stuck_since)
 
     def _fail(self, claim: Claim, problem: Problem) -> None:
         with self._store.write() as unit:
-            unit.finish(claim, problem)
+            unit.finish(claim, with_changes(problem, unit.changes_made(claim.ref)))

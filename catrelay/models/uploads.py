@@ -34,7 +34,7 @@ class CrudOutcome(Wire):
 
 
 class UploadStatus(Wire):
-    """The state of an upload. problem: a problem document, when status is Error."""
+    """The state of an upload. problem: why it is in Error or, while Underway, why it waits; a problem document."""
 
     id: Id
     started: Moment

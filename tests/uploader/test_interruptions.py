@@ -162,6 +162,74 @@ def test_an_upload_that_waits_for_the_ats_is_underway_and_due_by_the_schedule(su
     assert asyncio.run(run()) == ["Underway", "Underway", "Complete"]
 
 
+def test_an_upload_that_waits_says_why_until_it_comes_through(suite: Suite) -> None:
+    async def run() -> list[UploadStatus]:
+        seen: list[UploadStatus] = []
+
+        async def while_it_is_written() -> None:
+            async with suite.uploader(start(None).transport()) as (client, _):
+                seen.append(await client.upload(CATEGORY, 1))
+
+        ats = _Stalling(StandIn(AtsRules()).transport(), 2, while_it_is_written)
+        faulty = Faulty(ats, 0, httpx.ConnectError("refused"), acted=False)
+        async with suite.uploader(faulty, upload_retry_seconds="1") as (client, worker):
+            await accept(suite, NAMELESS)
+            for _ in range(2):
+                await worker.run_due()
+                seen.append(await client.upload(CATEGORY, 1))
+                suite.clock.pass_by(60)
+        return seen
+
+    waiting, at_work, through = asyncio.run(run())
+    assert waiting.status == "Underway"
+    assert waiting.problem is not None
+    assert waiting.problem["type"] == "urn:catrelay:problem:service-unreachable"
+    assert "refused" in str(waiting.problem["detail"])
+    assert (at_work.status, at_work.problem) == ("Underway", None)
+    assert (through.status, through.problem) == ("Complete", None)
+
+
+def test_an_upload_that_nothing_brings_forward_is_given_up_in_the_end(suite: Suite) -> None:
+    gone = Faulty(start(None).transport(), 0, httpx.ConnectError("refused"), acted=False, dies=True)
+
+    async def run() -> list[UploadStatus]:
+        seen: list[UploadStatus] = []
+        async with suite.uploader(gone, upload_retry_seconds="1", upload_patience_seconds=3600) as (client, worker):
+            await accept(suite)
+            for seconds in (0, 3598, 2):
+                suite.clock.pass_by(seconds)
+                await worker.run_due()
+                seen.append(await client.upload(CATEGORY, 1))
+        return seen
+
+    seen = asyncio.run(run())
+    assert [status.status for status in seen] == ["Underway", "Underway", "Error"]
+    assert seen[-1].problem is not None
+    assert seen[-1].problem["type"] == "urn:catrelay:problem:service-unreachable"
+
+
+@pytest.mark.parametrize("capabilities", [ALL_CAPABILITIES, None], ids=["ours", "plain"])
+def test_an_upload_that_ends_midway_says_how_many_changes_it_made(
+    suite: Suite, capabilities: tuple[str, ...] | None
+) -> None:
+    ats = StandIn(AtsRules(), capabilities)
+
+    async def run() -> UploadStatus:
+        settings = {"batch_values": 5, "ats_concurrency": 1}
+        async with suite.uploader(Answering(ats.transport(), 4, 401), **settings) as (client, worker):
+            await accept(suite, NAMELESS)
+            await worker.run_due()
+            return await client.upload(CATEGORY, 1)
+
+    found = asyncio.run(run())
+    made = len(ats.rules.values)
+    assert 0 < made < 20
+    assert found.status == "Error"
+    assert found.problem is not None
+    assert (found.problem["changesMade"], found.problem["changesPlanned"]) == (made, 20)
+    assert f"({made} of 20 changes are known to be made)" in str(found.problem["detail"])
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_ats_that_refuses_the_token_ends_the_upload(suite: Suite, status: int) -> None:
     ats = start(ALL_CAPABILITIES)

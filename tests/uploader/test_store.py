@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from catrelay.problems import NotFound, UploadIncomplete
+from catrelay.problems import NotFound, Unavailable, UploadIncomplete
 from tests.uploader.conftest import START
 from uploader.store import Claim, LeaseLost, Store, UploadRef, open_database, registry_of
 from uploader.store.schema import metadata
@@ -150,12 +150,12 @@ def test_a_postponed_upload_is_not_claimed_before_it_is_due(store: Store) -> Non
     assert claimed is not None
 
     with store.write() as unit:
-        unit.postpone(claimed, START + LEASE, attempts=1)
+        unit.postpone(claimed, Unavailable("It is away"), due=START + LEASE, attempts=1, stuck_since=START)
 
     assert claim(store, "one", after=LEASE / 2) is None
     again = claim(store, "one", after=LEASE)
     assert again is not None
-    assert again.attempts == 1
+    assert (again.attempts, again.stuck_since) == (1, START)
 
 
 def test_uploads_go_with_their_tenant(store: Store) -> None:

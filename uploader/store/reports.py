@@ -70,7 +70,7 @@ class UploadReports:
         row = self._row(tenant_id, category, upload)
         if row.plan is None:
             raise NotFound(
-                f"Upload {upload} has no plan yet" if row.problem is None else f"Upload {upload} has no plan"
+                f"Upload {upload} has no plan yet" if row.status in INCOMPLETE else f"Upload {upload} has no plan"
             )
         rows = self._connection.execute(
             select(items)

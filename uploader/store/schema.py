@@ -29,7 +29,8 @@ _is_incomplete = column("status", Text).in_(INCOMPLETE)
 # collection: the path of the values. The org tree's is `/orgs/values` however it was sent, once it is known which
 # category that is; category is None before. body: as it was accepted. plan: the head of the first plan, and baseline
 # the ids that were available then, both JSON. due: not to be tried before. owner: of the claim that has it in work, as
-# long as the lease runs. attempts: in a row that brought nothing forward.
+# long as the lease runs. attempts: in a row that brought nothing forward; stuck_since: when the first of them failed.
+# problem: why it ended or, while Underway, why the last attempt did not come through.
 uploads = Table(
     "uploads",
     metadata,
@@ -47,6 +48,7 @@ uploads = Table(
     Column("baseline", Text),
     Column("due", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("stuck_since", UtcDateTime),
     Column("owner", Text),
     Column("lease_until", UtcDateTime),
     PrimaryKeyConstraint("tenant", "id"),

@@ -1,5 +1,6 @@
 """Units of work: one snapshot to read from, or one transaction to write in."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,10 @@ class UploadRef:
 
 @dataclass(frozen=True)
 class Claim:
-    """An upload to work on. earlier: what is known from its first plan, None before that. owner: of the lease."""
+    """An upload to work on. earlier: what is known from its first plan, None before that. owner: of the lease.
+
+    attempts: in a row that brought nothing forward; stuck_since: when the first of them failed.
+    """
 
     ref: UploadRef
     tenant: str
@@ -43,6 +47,7 @@ class Claim:
     body: bytes
     confirmed: bool
     attempts: int
+    stuck_since: datetime | None
     owner: str
     lease_until: datetime
     earlier: Earlier | None
@@ -164,6 +169,7 @@ class Unit:
             row.body,
             row.confirmed,
             row.attempts,
+            row.stuck_since,
             owner,
             lease_until,
             earlier,
@@ -185,27 +191,33 @@ class Unit:
 
     def hold(self, claim: Claim, lease_until: datetime) -> None:
         """Say that the work goes on. Raises LeaseLost when it was taken over."""
-        held = self._connection.execute(update(uploads).where(_held(claim)).values(lease_until=lease_until))
-        if held.rowcount == 0:
-            raise LeaseLost(f"upload {claim.ref} is in other hands")
+        self._write(claim, lease_until=lease_until)
 
     def release(self, claim: Claim) -> None:
         """Let any process go on with it at once; nothing happens when that is so already."""
         self._connection.execute(update(uploads).where(_held(claim)).values(owner=None, lease_until=None))
 
-    def postpone(self, claim: Claim, due: datetime, attempts: int) -> None:
-        """Let any process try again from *due* on. attempts: that brought nothing forward. Raises LeaseLost."""
-        self._end(claim, due=due, attempts=attempts)
+    def postpone(self, claim: Claim, problem: Problem, *, due: datetime, attempts: int, stuck_since: datetime) -> None:
+        """Let any process try again from *due* on. problem: why it did not come through. Raises LeaseLost."""
+        self._end(claim, problem=_document(problem), due=due, attempts=attempts, stuck_since=stuck_since)
 
     def finish(self, claim: Claim, problem: Problem | None = None) -> None:
         """End it: in status Error when there is a problem, else Complete. Raises LeaseLost."""
-        document = orjson.dumps(problem.document()).decode() if problem is not None else None
-        self._end(claim, status="Complete" if problem is None else "Error", problem=document)
+        self._end(claim, status="Complete" if problem is None else "Error", problem=_document(problem))
+
+    def changes_made(self, ref: UploadRef) -> tuple[int, int] | None:
+        """How many of how many changes of its plan an upload is known to have made; None while it has no plan."""
+        if not self._connection.scalar(select(uploads.c.plan.is_not(None)).where(_is(ref))):
+            return None
+        states = Counter(self._connection.scalars(select(items.c.state).where(_of(ref))))
+        return states["done"], states.total()
 
     def save_plan(self, claim: Claim, head: str, baseline: Sequence[int], new_items: Sequence[NewItem]) -> None:
         """Keep the first plan. head: JSON of what it says besides its items."""
         self._connection.execute(
-            update(uploads).where(_is(claim.ref)).values(plan=head, baseline=orjson.dumps(baseline).decode())
+            update(uploads)
+            .where(_is(claim.ref))
+            .values(plan=head, baseline=orjson.dumps(baseline).decode(), problem=None)
         )
         rows = [
             {
@@ -229,8 +241,8 @@ class Unit:
         return {row.key: row.position for row in rows}
 
     def record(self, claim: Claim, outcomes: Mapping[int, ItemOutcome], lease_until: datetime) -> None:
-        """Note what became of items, by position. Raises LeaseLost."""
-        self.hold(claim, lease_until)
+        """Note what became of items, by position, and that nothing keeps the upload waiting. Raises LeaseLost."""
+        self._write(claim, lease_until=lease_until, problem=None)
         if not outcomes:
             return
         self._connection.execute(
@@ -239,9 +251,11 @@ class Unit:
         )
 
     def _end(self, claim: Claim, **columns: object) -> None:
-        released = {"owner": None, "lease_until": None, **columns}
-        ended = self._connection.execute(update(uploads).where(_held(claim)).values(released))
-        if ended.rowcount == 0:
+        self._write(claim, owner=None, lease_until=None, **columns)
+
+    def _write(self, claim: Claim, **columns: object) -> None:
+        written = self._connection.execute(update(uploads).where(_held(claim)).values(columns))
+        if written.rowcount == 0:
             raise LeaseLost(f"upload {claim.ref} is in other hands")
 
     def _other(self, tenant_id: int, collection: str) -> UploadIncomplete:
@@ -276,5 +290,8 @@ def _of(ref: UploadRef) -> ColumnElement[bool]:
 
 
 def _outcome_columns(outcome: ItemOutcome) -> dict[str, object]:
-    problem = orjson.dumps(outcome.problem.document()).decode() if outcome.problem is not None else None
-    return {"state": outcome.state, "value": outcome.value, "problem": problem}
+    return {"state": outcome.state, "value": outcome.value, "problem": _document(outcome.problem)}
+
+
+def _document(problem: Problem | None) -> str | None:
+    return orjson.dumps(problem.document()).decode() if problem is not None else None
