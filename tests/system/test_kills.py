@@ -41,9 +41,9 @@ async def insist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
     return answers[0]
 
 
-def upload_of(names: dict[str, str], *, test: bool = False) -> CategoryValuesUpload:
+def upload_of(names: dict[str, str]) -> CategoryValuesUpload:
     nodes = tuple(CategoryValueUpload(external_id=key, name=name) for key, name in names.items())
-    return CategoryValuesUpload(test_flag=test, category_values=nodes)
+    return CategoryValuesUpload(test_flag=False, category_values=nodes)
 
 
 class Flow:
@@ -62,7 +62,7 @@ class Flow:
     async def load(self) -> None:
         self.location = (await self.ats.create_category(CategoryWrite(name="Location", key="LOCATION"))).id
         self.expertise = (await self.ats.create_category(CategoryWrite(name="Expertise"))).id
-        await self._upload(self.places)
+        await self._ends(await self._launch(self.places))
         fields = [CategoryValueWrite(name=f"Field {number}") for number in range(FIELDS)]
         made = await self.ats.write_values(self.expertise, fields, atomic=True)
         self.fields = [result.value.id for result in made.results if result.value is not None]
@@ -77,7 +77,8 @@ class Flow:
     async def play(self, killed: str) -> None:
         """Upload a changed list and remap a chain of fields, with a kill between its first half and its second."""
         self.places = {key: f"{name} of {killed}" for key, name in self.places.items()} | {f"of {killed}": "New"}
-        upload = asyncio.create_task(self._upload(self.places))
+        launched = await self._launch(self.places)
+        upload = asyncio.create_task(self._ends(launched))
         chain, self.fields = self.fields[:5], self.fields[4:]
         for number, (old, new) in enumerate(pairwise(chain)):
             if number == 2:
@@ -85,17 +86,15 @@ class Flow:
             await self._remap(old, new)
         await upload
 
-    async def _upload(self, names: dict[str, str]) -> None:
-        launched = await self._launch(upload_of(names))
-
+    async def _ends(self, launched: UploadStatus) -> None:
         async def status() -> UploadStatus:
             return await insist(lambda: self.uploader.upload(self.location, launched.id))
 
         ended = await eventually(status, lambda status: status.status in ("Complete", "Error"))
         assert (ended.status, [outcome.failed for outcome in ended.results]) == ("Complete", [0, 0, 0])
 
-    async def _launch(self, upload: CategoryValuesUpload) -> UploadStatus:
-        return await self.uploader.upload_values(self.location, upload)
+    async def _launch(self, names: dict[str, str]) -> UploadStatus:
+        return await self.uploader.upload_values(self.location, upload_of(names))
 
     async def _remap(self, old: int, new: int) -> None:
         write = CategoryValueWrite(id=old, available=False, remapped_to=new)
