@@ -150,6 +150,18 @@ def test_signing_in_takes_the_token_out_of_the_address(desk: Desk) -> None:
     assert desk.token not in desk.page.url
 
 
+def test_the_address_with_the_token_signs_in_also_where_the_sign_in_page_is_open(
+    chromium: "Browser", servers: Servers
+) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{servers.editor_url}/t/{TENANT}/sign-in")
+
+        page.goto(f"{servers.editor_url}/t/{TENANT}/sign-in#token={servers.token}")
+
+        page.wait_for_url(f"**/t/{TENANT}/edit")
+
+
 def test_a_drop_shows_what_it_would_do_everywhere_and_then_does_it(desk: Desk) -> None:
     desk.drop(TAKAPUNA, SHORE)
 
