@@ -58,5 +58,5 @@ class Lease:
                 await asyncio.to_thread(self.renew)
             except LeaseLost:
                 return
-            except Exception:
+            except Exception:  # the database may come back before the lease has run out
                 log.exception("lease cannot be renewed", upload=self.claim.ref.upload, tenant=self.claim.tenant)
