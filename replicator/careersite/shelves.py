@@ -40,9 +40,7 @@ def shelves(
     for category, name in categories:
         known = values[category]
         holding = [value for of, value in counts if of == category and value in known]
-        holding.sort(
-            key=lambda value: [sibling_order(node.id, node.name, node.sequence) for node in way_to(value, known)]
-        )
+        holding.sort(key=lambda value: _order_of_way(value, known))
         totals: Counter[int] = Counter()
         for value in holding:
             for node in way_to(value, known):
