@@ -6,8 +6,8 @@ import pytest
 
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
-from ats_stub.store import open_registry
-from catrelay.tokens import Scope
+from ats_stub.store import Store, open_database, open_registry
+from catrelay.tokens import Access, Scope, hash_token
 from tests.running import Running, running
 
 
@@ -21,6 +21,26 @@ def ats(database_url: str) -> Iterator[Running]:
     registry.close()
     with running(create_app(AtsSettings(database=database_url)), tenant="acme", token=token) as service:
         yield service
+
+
+@pytest.fixture
+def access(database_url: str) -> Access:
+    """What an admin token of the tenant acme stands for, in a database that is ready."""
+    registry = open_registry(database_url)
+    registry.migrate()
+    registry.add_tenant("acme")
+    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
+    registry.close()
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def store(database_url: str, access: Access) -> Iterator[Store]:
+    """The ATS's store with the tenant acme, without the app around it."""
+    store = Store(open_database(database_url))
+    yield store
+    store.database.close()
 
 
 @pytest.fixture

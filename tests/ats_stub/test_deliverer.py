@@ -16,32 +16,14 @@ from structlog.testing import capture_logs
 from ats_stub.delivery import Deliverer, DeliveryMetrics
 from ats_stub.operations import categories, subscriptions
 from ats_stub.settings import AtsSettings
-from ats_stub.store import Store, open_database, open_registry, schema
+from ats_stub.store import Store, schema
 from catrelay.models import CategoryValueWrite, SubscriptionCreate
 from catrelay.targets import Targets
-from catrelay.tokens import Access, hash_token
+from catrelay.tokens import Access
 from tests.receivers import WAIT_SECONDS, Receiver
 
 ORGS = 1
 LOOPBACK = "127.0.0.0/8"
-
-
-@pytest.fixture
-def access(database_url: str) -> Access:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.add_tenant("acme")
-    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
-    registry.close()
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def store(database_url: str, access: Access) -> Iterator[Store]:
-    store = Store(open_database(database_url))
-    yield store
-    store.database.close()
 
 
 def deliverer(store: Store, database_url: str, *, lease: timedelta, prune_seconds: float = 60) -> Deliverer:

@@ -1,6 +1,5 @@
 """What deliverers read and record, on both databases."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,35 +9,17 @@ from sqlalchemy import func, insert, select, update
 from ats_stub.domain.delivery import Health
 from ats_stub.domain.pings import Ping, Place, Subject
 from ats_stub.operations import categories, subscriptions
-from ats_stub.store import Store, open_database, open_registry, schema
+from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
 from ats_stub.store.deliveries import LEASE, MAX_FAILING_PINGS, DeliveryStore, Failure, Key, Result, Work
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.windows import MAX_MOVED_JOBS, MAX_WINDOW_CHANGES
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
 from catrelay.targets import Targets
-from catrelay.tokens import Access, hash_token
+from catrelay.tokens import Access
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ORGS = 1
-
-
-@pytest.fixture
-def access(database_url: str) -> Access:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.add_tenant("acme")
-    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
-    registry.close()
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def store(database_url: str, access: Access) -> Iterator[Store]:
-    store = Store(open_database(database_url))
-    yield store
-    store.database.close()
 
 
 @pytest.fixture

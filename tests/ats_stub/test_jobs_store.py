@@ -11,10 +11,10 @@ from sqlalchemy import event, select
 
 from ats_stub.domain.jobs import Job, JobList, is_in
 from ats_stub.operations import jobs as operations
-from ats_stub.store import Store, WriteUnit, open_database, open_registry, schema
+from ats_stub.store import Store, WriteUnit, schema
 from ats_stub.store.job_lists import Bound, DateColumn, JobQuery
 from catrelay.models import MAX_ID, Availability, CloseDates, JobWrite, PublishDates
-from catrelay.tokens import Access, hash_token
+from catrelay.tokens import Access
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
@@ -64,26 +64,8 @@ class Discarded(Exception):
 
 
 @pytest.fixture
-def access(database_url: str) -> Access:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.add_tenant("acme")
-    access = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
-    registry.close()
-    assert access is not None
-    return access
-
-
-@pytest.fixture
 def tenant(access: Access) -> int:
     return access.tenant_id
-
-
-@pytest.fixture
-def store(database_url: str, tenant: int) -> Iterator[Store]:
-    store = Store(open_database(database_url))
-    yield store
-    store.database.close()
 
 
 @contextmanager

@@ -7,34 +7,15 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
-import pytest
 from sqlalchemy import event, insert, select
 
 from ats_stub.operations import categories as operations
-from ats_stub.store import Store, open_database, open_registry, schema
+from ats_stub.store import Store, open_registry, schema
 from catrelay.database import Database
 from catrelay.models import CategoryValueWrite, CategoryWrite
-from catrelay.tokens import Access, hash_token
+from catrelay.tokens import Access
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def access(database_url: str) -> Access:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.add_tenant("acme")
-    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
-    registry.close()
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def store(database_url: str, access: Access) -> Iterator[Store]:
-    store = Store(open_database(database_url))
-    yield store
-    store.database.close()
 
 
 def add(store: Store, access: Access, category: int, name: str) -> int:
