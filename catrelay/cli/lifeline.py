@@ -23,5 +23,5 @@ def _wait_and_stop() -> None:
     while os.read(STDIN, 4_096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_SECONDS)
+    time.sleep(STOP_SECONDS)  # a service that does not stop by then is ended
     os._exit(1)

@@ -25,6 +25,7 @@ SERVICES = ("ats", "uploader", "catman", "careersite")
 ADMIN = "admin"
 """The app that the admin tokens of the ready file belong to."""
 
+LOCK_POLL_SECONDS = 0.05
 LOCK_WAIT_SECONDS = 12
 
 Tokens = Mapping[str, Mapping[str, str]]
@@ -138,7 +139,7 @@ def locked(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator
             if not told:
                 say(f"Waiting for the suite that runs on {folder} to end")
                 told = True
-            time.sleep(0.05)
+            time.sleep(LOCK_POLL_SECONDS)  # a file lock gives no event
         yield descriptor
     finally:
         os.close(descriptor)

@@ -33,7 +33,7 @@ def running_suite(folder: Path, options: list[str]) -> Iterator[subprocess.Popen
             while not _tells_of(ready_file, up.pid):
                 if up.poll() is not None:
                     raise Failure(f"the suite did not start: {_last_line(log)}")
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)  # a file gives no event
             yield up
         finally:
             _stop(up)
