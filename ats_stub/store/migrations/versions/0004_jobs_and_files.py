@@ -1,0 +1,8 @@
+"""Jobs with items and people, and files."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    pass
