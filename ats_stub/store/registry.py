@@ -6,8 +6,9 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from ats_stub.store import schema
-from catrelay.database import Database, SqlRegistry
+from catrelay.database import Database
 from catrelay.models import Rules
+from catrelay.sql_registry import SqlRegistry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ORGS_NAME = "Orgs"

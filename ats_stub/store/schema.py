@@ -14,7 +14,8 @@ from sqlalchemy import (
     Text,
 )
 
-from catrelay.database import UtcDateTime, registry_tables
+from catrelay.database import UtcDateTime
+from catrelay.sql_registry import registry_tables
 
 metadata = MetaData()
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import text
 
-from catrelay.database import Database, SqlRegistry
+from catrelay.database import Database
 from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
+from catrelay.sql_registry import SqlRegistry
 from catrelay.tokens import Access, Connection, Registry, SchemaMismatch, UnknownTenant, hash_token, new_token
 from tests.strategies import names
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from catrelay.database import Database, SqlRegistry
+from catrelay.database import Database
+from catrelay.sql_registry import SqlRegistry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "uploader"

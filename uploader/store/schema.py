@@ -16,7 +16,8 @@ from sqlalchemy import (
     column,
 )
 
-from catrelay.database import UtcDateTime, registry_tables
+from catrelay.database import UtcDateTime
+from catrelay.sql_registry import registry_tables
 
 metadata = MetaData()
 

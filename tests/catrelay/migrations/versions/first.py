@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import MetaData
 
-from catrelay.database import registry_tables
+from catrelay.sql_registry import registry_tables
 
 revision = "first"
 down_revision = None
