@@ -3,7 +3,6 @@
 All that differs between the two (transactions, locks, migrations at once) sits here.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
+from catrelay.commits import WriterQueue
 from catrelay.tokens import SchemaMismatch
 
 SQLITE_BUSY_SECONDS = 30
@@ -65,7 +65,7 @@ class Database:
         self._schema = schema
         self._commit_listeners: list[Callable[[], None]] = []
         # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
-        self._writer = threading.Lock() if self.is_sqlite else None
+        self._queues: dict[int | None, WriterQueue] = {}
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,20 +80,27 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction, committed on a clean exit and rolled back on any exception."""
-        if self._writer is None:
+    def write(self, part: int | None = None) -> Iterator[Connection]:
+        """One transaction, committed on a clean exit and rolled back on any exception.
+
+        part: names what is written by one at a time anyway, so that those who wait for each other can share a commit
+        (on SQLite, all of the database is).
+        """
+        if part is None and not self.is_sqlite:
             with self.engine.begin() as connection:
                 yield connection
         else:
-            with (
-                self._writer,
-                self.engine.connect().execution_options(catrelay_write=True) as connection,
-                connection.begin(),
-            ):
+            with self._queue(None if self.is_sqlite else part).turn() as connection:
                 yield connection
         for listener in self._commit_listeners:
             listener()
+
+    def _queue(self, part: int | None) -> WriterQueue:
+        queue = self._queues.get(part)
+        return queue or self._queues.setdefault(part, WriterQueue(self._writing_connection))
+
+    def _writing_connection(self) -> Connection:
+        return self.engine.connect().execution_options(catrelay_write=True)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call *listener* after each write of this process, in the thread that wrote."""

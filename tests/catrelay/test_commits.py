@@ -1,0 +1,122 @@
+"""Writers share commits, in the order in which they came."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+
+from catrelay.commits import WriterQueue
+from catrelay.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE written (number INTEGER PRIMARY KEY)"))
+    yield database
+    database.close()
+
+
+def commits_of(database: Database) -> list[None]:
+    """Grows with each commit."""
+    commits: list[None] = []
+    event.listen(database.engine, "commit", lambda _: commits.append(None))
+    return commits
+
+
+def written(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(connection.scalars(text("SELECT number FROM written ORDER BY rowid")))
+
+
+class Writers:
+    """Writes from threads of their own, all of which wait while one of them holds the turn."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(32)
+        self._queue = database._queue(None)
+
+    def while_one_writes(self, numbers: list[int], fail: Callable[[int], bool] = lambda _: False) -> list[Future[None]]:
+        entered, go = threading.Event(), threading.Event()
+        first = self._pool.submit(self._write, numbers[0], entered, go, fail)
+        entered.wait()
+        others = []
+        for number in numbers[1:]:
+            others.append(self._pool.submit(self._write, number, threading.Event(), go, fail))
+            while len(self._queue._waiting) < len(others):
+                pass
+        go.set()
+        return [first, *others]
+
+    def _write(self, number: int, entered: threading.Event, go: threading.Event, fail: Callable[[int], bool]) -> None:
+        with self._database.write() as connection:
+            entered.set()
+            go.wait()
+            connection.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
+            if fail(number):
+                raise ValueError(number)
+
+
+def test_those_who_wait_share_a_commit_in_the_order_in_which_they_came(database: Database) -> None:
+    commits = commits_of(database)
+    order: list[int] = []
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda _c, _u, statement, given, *_: order.extend(given if "INSERT" in statement else ()),
+    )
+
+    for future in Writers(database).while_one_writes([7, 3, 9, 1, 5]):
+        future.result()
+
+    assert order == [7, 3, 9, 1, 5]
+    assert len(commits) == 1
+
+
+@pytest.mark.parametrize("failing", [7, 3, 5])
+def test_what_fails_is_rolled_back_alone(database: Database, failing: int) -> None:
+    futures = Writers(database).while_one_writes([7, 3, 9, 1, 5], fail=lambda number: number == failing)
+
+    errors = [future.exception() for future in futures]
+
+    assert [str(error) for error in errors if error] == [str(failing)]
+    assert written(database) == sorted({7, 3, 9, 1, 5} - {failing})
+
+
+def test_a_commit_that_fails_fails_for_all_who_share_it(database: Database) -> None:
+    def refuse(_: object) -> None:
+        raise OSError("disk full")
+
+    event.listen(database.engine, "commit", refuse)
+    futures = Writers(database).while_one_writes([7, 3, 9])
+
+    assert [str(future.exception()) for future in futures] == ["disk full"] * 3
+    event.remove(database.engine, "commit", refuse)
+    assert written(database) == []
+
+
+def test_a_queue_goes_on_after_it_could_not_connect() -> None:
+    def connect() -> None:
+        raise OSError("no such host")
+
+    queue = WriterQueue(connect)  # type: ignore[arg-type]  # it never returns
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="no such host"), queue.turn():
+            pass
+
+
+def test_many_writers_lose_nothing(database: Database) -> None:
+    def write(number: int) -> None:
+        with database.write() as connection:
+            connection.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(write, range(500)))
+
+    assert written(database) == list(range(500))
