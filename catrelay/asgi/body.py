@@ -27,7 +27,7 @@ async def read_model(request: Request, model: type[Model]) -> Model:
 
 
 async def read_body(request: Request, *, media_types: Collection[str] | None = JSON_MEDIA_TYPES) -> bytes:
-    """The request's body, refused as soon as it is larger than the service allows.
+    """The request's body, refused as soon as it is larger than the service allows. Also kept at request.state.body.
 
     media_types: what it may be declared as; None: anything.
     """
@@ -44,7 +44,9 @@ async def read_body(request: Request, *, media_types: Collection[str] | None = J
         if size > limit:
             raise PayloadTooLarge(f"The body is larger than {limit} bytes")
         chunks.append(chunk)
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    request.state.body = body
+    return body
 
 
 def parse_query(request: Request, model: type[Model]) -> Model:
@@ -70,3 +72,9 @@ def path_id(request: Request, name: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID)) and 1 <= int(text) <= MAX_ID:
         return int(text)
     raise NotFound(f"{text[:40]!r} is no id")
+
+
+def list_header(request: Request, name: str) -> str | None:
+    """A header whose value is a list, which may be sent in one line or in several. None: it is not sent."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None

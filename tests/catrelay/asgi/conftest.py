@@ -102,9 +102,9 @@ def ask(app: Starlette, token: str) -> Ask:
         async def answer() -> httpx.Response:
             transport = ValidatingTransport(httpx.ASGITransport(app, raise_app_exceptions=False))
             async with httpx.AsyncClient(base_url="http://test", transport=transport) as client:
-                options.setdefault("headers", {})
-                options["headers"] = {"authorization": f"Bearer {token}", **options["headers"]}  # type: ignore[dict-item]  # httpx checks it
-                return await client.request(method, path, **options)  # type: ignore[arg-type]  # httpx checks them
+                headers = httpx.Headers(options.pop("headers", None))  # type: ignore[arg-type]  # httpx checks them
+                headers.setdefault("authorization", f"Bearer {token}")
+                return await client.request(method, path, headers=headers, **options)  # type: ignore[arg-type]  # httpx checks them
 
         return anyio.run(answer)
 
