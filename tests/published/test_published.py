@@ -24,6 +24,8 @@ from catrelay.models import (
     JobRead,
     JobWrite,
     PublishDates,
+    UserMention,
+    UserWrite,
     answer_schema,
 )
 from tests.answers import ENDPOINTS, PINGS, AnswerValidator, published_schemas
@@ -51,6 +53,8 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "categoryValue-simple.json": CategoryValueWrite,
     "deltaPing-simple.json": DeltaPing,
     "jobWrite-simple.json": JobWrite,
+    "userRead-simpleManager.json": UserMention,
+    "userWrite-simple.json": UserWrite,
 }
 
 
