@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from catrelay.problems import FieldError, InvalidRequest, MalformedJson
 
@@ -15,7 +15,7 @@ def parse_body(body: bytes, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(body, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, body) from error
 
 
 def what_is_wrong(error: ErrorDetails) -> str:
@@ -32,13 +32,25 @@ def summary(what: str, errors: list[FieldError]) -> str:
     return f"{what} is wrong at {first.pointer or 'its root'}: {first.detail}{more}"
 
 
-def _invalid(error: ValidationError) -> InvalidRequest:
+def _invalid(error: ValidationError, body: bytes) -> InvalidRequest:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return MalformedJson(found[0]["msg"])
-    errors = [FieldError(_pointer(e["loc"]), what_is_wrong(e)) for e in found]
+    document = from_json(body)
+    errors = [FieldError(_pointer(e, document), what_is_wrong(e)) for e in found]
     return InvalidRequest(summary("The body", errors), errors=errors)
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+def _pointer(error: ErrorDetails, document: object) -> str:
+    """The place in *document*, without the names of a union's members, which stand in the error's location too."""
+    location = error["loc"]
+    places: list[int | str] = []
+    for index, part in enumerate(location):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and isinstance(part, int):
+            document = document[part]
+        elif error["type"] != "missing" or index + 1 < len(location):
+            continue
+        places.append(part)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in places)
