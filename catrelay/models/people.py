@@ -1,12 +1,14 @@
 """Users and candidates. Source: docs/contract/, "Jobs, users, candidates"."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import to_json
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from catrelay.models.files import FileDownload, FileUpload
 from catrelay.models.freeform import Details
+from catrelay.models.items import ItemPackagesRead, ItemsWrite
 from catrelay.models.jcard import JCard
 from catrelay.models.values import CategoriesActual, CategoryActual
 from catrelay.models.wire import Id, Key, Moment, Text, Wire
@@ -41,18 +43,14 @@ class Login(Wire):
     name_id: Text = Field(alias="nameID")
 
 
-_org_ids: TypeAdapter[tuple[int, ...]] = TypeAdapter(tuple[Id, ...], config={"strict": True})
+def _orgs_form(orgs: object) -> str:
+    return "with category" if isinstance(orgs, Mapping | CategoryActual) else "bare"
 
 
-def _orgs(orgs: object, _: ValidatorFunctionWrapHandler) -> tuple[int, ...] | CategoryActual:
-    # Not left to pydantic's union, whose errors point at its members (/orgs/list/0), which no body has. What a
-    # function validates is no JSON to pydantic any more: made JSON again, an array may become a tuple.
-    if isinstance(orgs, dict | CategoryActual):
-        return CategoryActual.model_validate_json(to_json(orgs, by_alias=True))
-    return _org_ids.validate_json(to_json(orgs))
-
-
-Orgs = Annotated[tuple[Id, ...] | CategoryActual, WrapValidator(_orgs)]
+Orgs = Annotated[
+    Annotated[tuple[Id, ...], Tag("bare")] | Annotated[CategoryActual, Tag("with category")],
+    Discriminator(_orgs_form),
+]
 """Values of the org tree: bare, or with the tree's category."""
 
 
@@ -76,6 +74,7 @@ class UserMention(_User):
 
     id: Id | None = None
     orgs: tuple[Id, ...] | None = None
+    items: ItemPackagesRead | None = None
     date_last_updated: Moment | None = None
 
 
@@ -100,13 +99,21 @@ class _Candidate(Wire):
 
 
 class CandidateWrite(_Candidate):
-    """A candidate's whole intended state, as it stands after a merge patch was applied."""
+    """A candidate's whole intended state, as it stands after a merge patch was applied.
+
+    resume: a file that takes the place of the one that the candidate has.
+    """
+
+    resume: FileUpload | None = None
+    items: ItemsWrite | None = None
 
 
 class CandidateRead(_Candidate):
     """A candidate, as answered."""
 
     id: Id
+    resume_meta: FileDownload | None = None
+    items: ItemPackagesRead | None = None
 
 
 class CandidatesRead(Wire):
