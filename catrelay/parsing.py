@@ -1,6 +1,6 @@
 """JSON that others sent, parsed into models before it is used. What is wrong is said by pointer."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -41,16 +41,15 @@ def _invalid(error: ValidationError, body: bytes) -> InvalidRequest:
     return InvalidRequest(summary("The body", errors), errors=errors)
 
 
-def _pointer(error: ErrorDetails, document: object) -> str:
+def _pointer(error: ErrorDetails, document: Any) -> str:
     """The place in *document*, without the names of a union's members, which stand in the error's location too."""
-    location = error["loc"]
+    *above, last = error["loc"] or ("",)
     places: list[int | str] = []
-    for index, part in enumerate(location):
-        if isinstance(document, dict) and part in document:
+    for part in [*above, last]:
+        try:
             document = document[part]
-        elif isinstance(document, list) and isinstance(part, int):
-            document = document[part]
-        elif error["type"] != "missing" or index + 1 < len(location):
-            continue
+        except (LookupError, TypeError):
+            if error["type"] != "missing" or part is not last:
+                continue
         places.append(part)
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in places)
