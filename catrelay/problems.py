@@ -18,7 +18,7 @@
     │   │   └── CategoryRuleBroken
     │   ├── UploadMappingAmbiguous
     │   └── ForbiddenTarget           a ping target in a range that is not allowed
-    ├── Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405, PreconditionFailed 412,
+    ├── Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405, NotAcceptable 406, PreconditionFailed 412,
     │   PayloadTooLarge 413, UnsupportedMediaType 415
     ├── Conflict 409
     │   └── CategoryInUse, CategoryKeyTaken, UploadIncomplete, UploadGuardTripped
@@ -250,6 +250,10 @@ class MethodNotAllowed(Problem):
     status, type, title = 405, "method-not-allowed", "This resource does not take this method"
 
 
+class NotAcceptable(Problem):
+    status, type, title = 406, "not-acceptable", "There is no answer of a kind that the request accepts"
+
+
 class Conflict(Problem):
     status, type, title = 409, "conflict", "The present state does not allow it"
 
@@ -314,6 +318,7 @@ _OF_STATUS: dict[int, type[Problem]] = {
     403: Forbidden,
     404: NotFound,
     405: MethodNotAllowed,
+    406: NotAcceptable,
     409: Conflict,
     410: JournalCompacted,
     412: PreconditionFailed,
