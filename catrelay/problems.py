@@ -16,6 +16,8 @@
     │   ├── ReferenceBroken           an object's reference to a value
     │   │   ├── UnknownCategory, UnknownValue, UnavailableValue
     │   │   └── CategoryRuleBroken
+    │   ├── UnknownUser, UnknownFile      what a body names besides values
+    │   ├── UnsupportedFile
     │   ├── UploadMappingAmbiguous
     │   └── ForbiddenTarget           a ping target in a range that is not allowed
     ├── Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405, NotAcceptable 406, PreconditionFailed 412,
@@ -224,6 +226,18 @@ class UnavailableValue(ReferenceBroken):
 
 class CategoryRuleBroken(ReferenceBroken):
     type, title = "category-rule-broken", "A rule of the category is broken"
+
+
+class UnknownUser(BadRequest):
+    type, title = "unknown-user", "The user does not exist, or is not active"
+
+
+class UnknownFile(BadRequest):
+    type, title = "unknown-file", "The object does not have this file"
+
+
+class UnsupportedFile(BadRequest):
+    type, title = "unsupported-file", "A file of this type is not taken"
 
 
 class UploadMappingAmbiguous(BadRequest):

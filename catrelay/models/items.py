@@ -63,42 +63,6 @@ class PicklistItem(_Element):
     selected_ids: tuple[Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)], ...] | None = None
 
 
-class FileItem(Wire):
-    """A file, as answered."""
-
-    type: Literal["file"]
-    name: Text
-    value: FileDownload
-
-
-class CascadeChoice(Wire):
-    """A choice that was made, with the items that it unlocked."""
-
-    choice: Text
-    sub_items: tuple["Item", ...] | None = None
-
-
-class CascadeItem(_Element):
-    """Choices that unlock further items, as answered."""
-
-    type: Literal["cascade"]
-    value: tuple[CascadeChoice, ...]
-
-
-class TableItem(Wire):
-    """Rows of items, as answered."""
-
-    type: Literal["table"]
-    name: Text
-    value: tuple[tuple["Item", ...], ...]
-
-
-Item = Annotated[
-    BooleanItem | StringItem | NumberItem | DateItem | FileItem | CascadeItem | PicklistItem | TableItem,
-    Field(discriminator="type"),
-]
-
-
 def _file_form(value: object) -> str:
     # Decided by one member, so that an error is about the form that is meant.
     answered = isinstance(value, FileDownload) or (isinstance(value, Mapping) and "preSignedUri" in value)
@@ -163,6 +127,36 @@ ItemsWrite = tuple[
         Annotated[ItemWrite, Tag("item")] | Annotated[ItemPackageWrite, Tag("answered")], Discriminator(_item_form)
     ],
     ...,
+]
+
+
+class FileItem(FileItemWrite):
+    """A file, as answered."""
+
+    value: FileDownload
+
+
+class CascadeChoice(CascadeChoiceWrite):
+    """A choice that was made, with the items that it unlocked."""
+
+    sub_items: tuple["Item", ...] | None = None
+
+
+class CascadeItem(CascadeItemWrite):
+    """Choices that unlock further items, as answered."""
+
+    value: tuple[CascadeChoice, ...]
+
+
+class TableItem(TableItemWrite):
+    """Rows of items, as answered."""
+
+    value: tuple[tuple["Item", ...], ...]
+
+
+Item = Annotated[
+    BooleanItem | StringItem | NumberItem | DateItem | FileItem | CascadeItem | PicklistItem | TableItem,
+    Field(discriminator="type"),
 ]
 
 
