@@ -57,7 +57,7 @@ def endpoints(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield "GET", f"{route.path}/"
         elif isinstance(route, Route):
             path = re.sub(r":\w+\}", "}", route.path)
-            for method in sorted((route.methods or set()) - {"HEAD"}):
+            for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, path.removeprefix(TENANT) or "/"
 
 

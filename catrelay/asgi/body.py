@@ -4,8 +4,10 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from catrelay.asgi.coding import inflate
 from catrelay.models import MAX_ID
 from catrelay.parsing import parse_body, summary, what_is_wrong
 from catrelay.problems import (
@@ -18,7 +20,8 @@ from catrelay.problems import (
 
 Model = TypeVar("Model", bound=BaseModel)
 
-JSON_MEDIA_TYPES = {"application/json", "application/merge-patch+json"}
+JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
+CONTENT_CODINGS = frozenset({"identity", "gzip", "x-gzip"})
 
 
 async def read_model(request: Request, model: type[Model]) -> Model:
@@ -29,12 +32,23 @@ async def read_model(request: Request, model: type[Model]) -> Model:
 async def read_body(request: Request, *, media_types: Collection[str] | None = JSON_MEDIA_TYPES) -> bytes:
     """The request's body, refused as soon as it is larger than the service allows. Also kept at request.state.body.
 
-    media_types: what it may be declared as; None: anything.
+    media_types: what it may be declared as; None: anything. A gzipped body is unpacked, within the same bound.
     """
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_types is not None and media_type not in media_types:
-        raise UnsupportedMediaType(f"The body is {media_type}: send application/json")
+        raise UnsupportedMediaType(f"The body is {media_type[:100]}: send {' or '.join(sorted(media_types))}")
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in CONTENT_CODINGS:
+        raise UnsupportedMediaType(f"The body's Content-Encoding is {coding[:100]}: send it as it is, or gzipped")
     limit: int = request.app.state.max_body_bytes
+    body = await _received(request, limit)
+    if coding != "identity":
+        body = await run_in_threadpool(inflate, body, limit=limit)
+    request.state.body = body
+    return body
+
+
+async def _received(request: Request, limit: int) -> bytes:
     if int(request.headers.get("content-length") or 0) > limit:
         raise PayloadTooLarge(f"The body is larger than {limit} bytes")
     chunks: list[bytes] = []
@@ -44,9 +58,7 @@ async def read_body(request: Request, *, media_types: Collection[str] | None = J
         if size > limit:
             raise PayloadTooLarge(f"The body is larger than {limit} bytes")
         chunks.append(chunk)
-    body = b"".join(chunks)
-    request.state.body = body
-    return body
+    return b"".join(chunks)
 
 
 def parse_query(request: Request, model: type[Model]) -> Model:

@@ -5,31 +5,36 @@ from collections.abc import Callable
 import orjson
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from catrelay.problems import InternalError, MethodNotAllowed, NotFound, Problem, Unauthorized, of_status
+from catrelay.problems import BadRequest, InternalError, MethodNotAllowed, NotFound, Problem, of_status
 
 log = structlog.get_logger()
 
 Handler = Callable[[Request, Exception], Response]
 
+# What belongs to every answer with this status.
+_HEADERS = {401: {"www-authenticate": "Bearer"}, 415: {"accept-encoding": "gzip"}}
+
 
 def exception_handlers() -> dict[type[Exception], Handler]:
     """For Starlette's *exception_handlers*."""
-    return {Problem: _problem, HTTPException: _http_exception, Exception: _unforeseen}
+    return {
+        Problem: _problem,
+        HTTPException: _http_exception,
+        ClientDisconnect: _disconnected,
+        Exception: _unforeseen,
+    }
 
 
 def problem_response(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """The answer that reports *problem*."""
-    headers = dict(headers or {})
-    if isinstance(problem, Unauthorized):
-        headers["www-authenticate"] = "Bearer"
     return Response(
         orjson.dumps(problem.document(request.url.path)),
         status_code=problem.status,
         media_type="application/problem+json",
-        headers=headers,
+        headers=_HEADERS.get(problem.status, {}) | (headers or {}),
     )
 
 
@@ -43,12 +48,18 @@ def _http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     problem: Problem
     if error.status_code == MethodNotAllowed.status:
+        headers.setdefault("Allow", "GET, HEAD")  # which Starlette's static files do not say
         problem = MethodNotAllowed(f"{request.method} is not among the methods of {request.url.path}")
     elif error.status_code == NotFound.status:
         problem = NotFound(f"{request.url.path} is not a resource of this service")
     else:
         problem = of_status(error.status_code)(error.detail)
     return problem_response(request, problem, headers)
+
+
+def _disconnected(request: Request, _: Exception) -> Response:
+    """Nobody hears it: the client went away before its body was there."""
+    return problem_response(request, BadRequest("The body ends early"))
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

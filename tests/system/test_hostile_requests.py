@@ -74,7 +74,7 @@ BODIES = [
 def routes_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
     for route in routes:
         if isinstance(route, Route):
-            for method in sorted((route.methods or set()) - {"HEAD"}):
+            for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, re.sub(r":\w+\}", "}", route.path)
 
 

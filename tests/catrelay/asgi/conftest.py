@@ -11,17 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from catrelay.asgi import (
     Guard,
     access_of,
+    answers,
     create_service,
     json_response,
     model_response,
-    parse_query,
     path_id,
-    read_model,
     resource,
 )
 from catrelay.asgi.discovery import discovery
@@ -60,15 +59,33 @@ def token(registry: EmbeddedRegistry) -> str:
 def app(registry: EmbeddedRegistry) -> Starlette:
     guard = Guard(registry)
 
-    def show_query(request: Request) -> Response:
-        return json_response(parse_query(request, ValuesQuery).model_dump_json(by_alias=True).encode())
+    @answers(None, 200)
+    def show_query(_: Request, query: ValuesQuery) -> Response:
+        """The query, as understood."""
+        return json_response(query.model_dump_json(by_alias=True).encode())
 
-    async def echo(request: Request) -> Response:
-        value = await read_model(request, CategoryValueUpload)
-        return model_response(value, status=201, headers={"x-app": access_of(request).app})
+    @answers(CategoryValueUpload, 201)
+    def echo(request: Request, body: CategoryValueUpload) -> Response:
+        """The body, as understood."""
+        return model_response(body, status=201, headers={"x-app": access_of(request).app})
 
+    @answers(None, 200)
     def show_id(request: Request) -> Response:
+        """The id, as understood."""
         return json_response(b"%d" % path_id(request, "value"))
+
+    @answers(None, 200, media_type="text/event-stream")
+    async def stream(_: Request) -> Response:
+        """One event after the other, without an end when nothing is sent."""
+
+        async def events() -> AsyncIterator[bytes]:
+            for _ in range(1_000):
+                yield b"data: something that would shrink\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    def page(_: Request) -> Response:
+        return HTMLResponse("<p>" + "a secret beside your words " * 100)
 
     def fail(_: Request) -> Response:
         raise RuntimeError("a secret of the database")
@@ -85,6 +102,8 @@ def app(registry: EmbeddedRegistry) -> Starlette:
             discovery(guard, "echo", ("values.batch",)),
             resource("/t/{tenant}/echoes", get=guard.read(show_query), post=guard.write(echo)),
             resource("/t/{tenant}/echoes/byID/{value}", get=guard.read(show_id), delete=guard.admin(show_id)),
+            resource("/stream", get=stream),
+            resource("/page", page=True, get=page),
             resource("/fail", get=fail),
             resource("/throttle", get=throttle),
         ],

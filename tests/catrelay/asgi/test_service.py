@@ -1,5 +1,8 @@
 from importlib.metadata import version
 
+import anyio
+from starlette.applications import Starlette
+from starlette.types import Message
 from structlog.testing import capture_logs
 
 from catrelay.embedded import EmbeddedRegistry
@@ -22,11 +25,11 @@ def test_head_is_answered_like_get(ask: Ask) -> None:
 
 
 def test_a_method_that_a_resource_does_not_have_is_405_and_names_those_it_has(ask: Ask) -> None:
-    for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "NONSENSE"):
+    for method in ("PUT", "DELETE", "PATCH", "TRACE", "NONSENSE"):
         answer = ask(method, "/t/acme/echoes")
 
         assert answer.status_code == 405
-        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 def test_a_path_that_is_no_resource_is_404(ask: Ask) -> None:
@@ -110,3 +113,25 @@ def test_requests_are_counted_by_route_and_never_by_what_strangers_make_up(ask: 
         'catrelay_http_requests_total{method="GET",route="/fail",status="500"} 1.0',
     }
     assert not any("made" in line.lower() or "beta" in line for line in lines)
+
+
+def test_a_client_that_goes_away_before_its_body_is_there_is_no_failure(app: Starlette, token: str) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/t/acme/echoes",
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer " + token.encode())],
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with capture_logs() as logs:
+        anyio.run(app, scope, receive, send)
+
+    assert (sent[0]["status"], logs) == (400, [])

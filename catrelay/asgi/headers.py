@@ -1,0 +1,33 @@
+"""The headers of the contract, as operations declare them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from catrelay.models import MAX_ID
+from catrelay.problems import PreconditionFailed, Problem
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that is taken or sent. problems: what taking it may be answered with, besides invalid-request."""
+
+    name: str
+    meaning: str
+    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+    problems: tuple[type[Problem], ...] = ()
+
+
+_SEQ = {"type": "integer", "minimum": 0, "maximum": MAX_ID}
+
+ETAG = Header("ETag", "Names this state, for If-Match and If-None-Match")
+LOCATION = Header("Location", "The path of what was made")
+JOURNAL_SEQ = Header("Journal-Seq", "The answer is the state as of this entry of the journal", _SEQ)
+
+IF_MATCH = Header("If-Match", "Change nothing unless the state is one of these", problems=(PreconditionFailed,))
+IF_NONE_MATCH = Header("If-None-Match", "Answer 304 when the state is one of these")
+IF_JOURNAL_SEQ = Header(
+    "If-Journal-Seq",
+    "Change nothing when the category's journal has moved past this entry",
+    _SEQ,
+    problems=(PreconditionFailed,),
+)
