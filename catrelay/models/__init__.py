@@ -35,6 +35,7 @@ from catrelay.models.journal import (
     JournalEntry,
     JournalPage,
     Operation,
+    Undo,
 )
 from catrelay.models.people import (
     CandidateRead,
@@ -79,6 +80,7 @@ from catrelay.models.values import (
     COUNTRIES,
     BatchResult,
     BatchResults,
+    BranchDigest,
     Categories,
     CategoriesActual,
     Category,
@@ -95,6 +97,7 @@ from catrelay.models.values import (
     RulesWrite,
     ValueList,
     ValuesBatch,
+    ValuesDigest,
 )
 from catrelay.models.wire import (
     MAX_ID,
@@ -120,6 +123,7 @@ __all__ = [
     "BatchResult",
     "BatchResults",
     "BatchedPing",
+    "BranchDigest",
     "CandidateRead",
     "CandidateWrite",
     "CandidatesRead",
@@ -186,6 +190,7 @@ __all__ = [
     "TableItem",
     "Text",
     "Topic",
+    "Undo",
     "UploadPlan",
     "UploadStatus",
     "UserMention",
@@ -194,6 +199,7 @@ __all__ = [
     "UsersRead",
     "ValueList",
     "ValuesBatch",
+    "ValuesDigest",
     "Wire",
     "answer_schema",
 ]

@@ -167,3 +167,20 @@ class ValueList(Wire):
 
     results: tuple[CategoryValue, ...]
     next: str | None = None
+
+
+class BranchDigest(Wire):
+    """A top-level value with all that stands below it. count: of values, itself included."""
+
+    id: Id
+    count: int = Field(ge=1)
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ValuesDigest(Wire):
+    """A category's tree at a seq, in short. How the hashes are made: docs/contract/, "The digest"."""
+
+    seq: int = Field(ge=0)
+    count: int = Field(ge=0)
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    branches: tuple[BranchDigest, ...]
