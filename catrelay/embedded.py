@@ -6,11 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from catrelay.tokens import Access, Connection, SchemaMismatch, Scope, TokenInfo, UnknownTenant, hash_token, new_token
+from catrelay.token_uses import TokenUses
+from catrelay.tokens import (
+    Access,
+    Connection,
+    SchemaMismatch,
+    Scope,
+    TokenInfo,
+    UnknownTenant,
+    check_tenant_name,
+    hash_token,
+    new_token,
+)
 
 BUSY_MILLISECONDS = 30_000
 URL_PREFIX = "sqlite:///"
@@ -32,6 +44,12 @@ def m001_registry(db: sqlite_utils.Database) -> None:
     )
 
 
+@registry_migrations()
+def m002_token_expiry(db: sqlite_utils.Database) -> None:
+    db.execute("ALTER TABLE tokens ADD COLUMN expires TEXT")
+    db.execute("ALTER TABLE tokens ADD COLUMN last_used TEXT")
+
+
 class EmbeddedDatabase:
     """A SQLite file: WAL, synchronous=FULL, foreign keys enforced. Threads share a pool of connections."""
 
@@ -48,6 +66,12 @@ class EmbeddedDatabase:
         """One snapshot: all statements see the same state."""
         with self._borrow() as db, db.atomic():
             yield db
+
+    def rows(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        """What a single SELECT finds: it is a snapshot by itself, without the price of a transaction."""
+        with self._borrow() as db:
+            found: list[tuple[Any, ...]] = db.conn.execute(statement, parameters).fetchall()
+            return found
 
     @contextmanager
     def write(self) -> Iterator[sqlite_utils.Database]:
@@ -116,6 +140,7 @@ class EmbeddedRegistry:
     def __init__(self, database: EmbeddedDatabase, *migrations: Migrations) -> None:
         self.database = database
         self._migrations = (registry_migrations, *migrations)
+        self._uses = TokenUses()
 
     def migrate(self) -> None:
         self.database.migrate(*self._migrations)
@@ -127,6 +152,7 @@ class EmbeddedRegistry:
         self.database.close()
 
     def add_tenant(self, tenant: str) -> None:
+        check_tenant_name(tenant)
         with self.database.write() as db:
             db.execute("INSERT INTO tenants (name) VALUES (?) ON CONFLICT (name) DO NOTHING", [tenant])
 
@@ -144,16 +170,16 @@ class EmbeddedRegistry:
         with self.database.write() as db:
             db.execute("DELETE FROM tenants WHERE tenant = ?", [_tenant(db, tenant)])
 
-    def add_token(self, tenant: str, app: str, scope: Scope) -> str:
+    def add_token(self, tenant: str, app: str, scope: Scope, *, expires: datetime | None = None) -> str:
         token = new_token()
-        self.accept_token(tenant, app, scope, token)
+        self.accept_token(tenant, app, scope, token, expires=expires)
         return token
 
-    def accept_token(self, tenant: str, app: str, scope: Scope, token: str) -> None:
+    def accept_token(self, tenant: str, app: str, scope: Scope, token: str, *, expires: datetime | None = None) -> None:
         with self.database.write() as db:
-            row = [hash_token(token), _tenant(db, tenant), app, scope, datetime.now(UTC).isoformat()]
+            row = [hash_token(token), _tenant(db, tenant), app, scope, _stored(datetime.now(UTC)), _stored(expires)]
             db.execute(
-                "INSERT INTO tokens (hash, tenant, app, scope, created) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO tokens (hash, tenant, app, scope, created, expires) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (hash) DO NOTHING",
                 row,
             )
@@ -161,10 +187,13 @@ class EmbeddedRegistry:
     def tokens(self, tenant: str) -> list[TokenInfo]:
         with self.database.read() as db:
             rows = db.execute(
-                "SELECT id, app, scope, created FROM tokens WHERE tenant = ? ORDER BY id",
+                "SELECT id, app, scope, created, expires, last_used FROM tokens WHERE tenant = ? ORDER BY id",
                 [_tenant(db, tenant)],
             )
-            return [TokenInfo(id_, app, scope, datetime.fromisoformat(created)) for id_, app, scope, created in rows]
+            return [
+                TokenInfo(id_, app, scope, datetime.fromisoformat(created), _moment(expires), _moment(last_used))
+                for id_, app, scope, created, expires, last_used in rows
+            ]
 
     def revoke_token(self, tenant: str, token_id: int) -> bool:
         with self.database.write() as db:
@@ -172,12 +201,24 @@ class EmbeddedRegistry:
             return gone.rowcount == 1
 
     def access(self, token_hash: str) -> Access | None:
-        with self.database.read() as db:
-            row = db.execute(
-                "SELECT tokens.tenant, tenants.name, app, scope FROM tokens JOIN tenants USING (tenant) WHERE hash = ?",
-                [token_hash],
-            ).fetchone()
-            return None if row is None else Access(*row)
+        found = self.database.rows(
+            "SELECT tokens.tenant, tenants.name, app, scope, expires FROM tokens JOIN tenants USING (tenant)"
+            " WHERE hash = ?",
+            token_hash,
+        )
+        for tenant_id, tenant, app, scope, expires in found:
+            return Access(tenant_id, tenant, app, scope, _moment(expires))
+        return None
+
+    def note_use(self, token_hash: str, at: datetime) -> None:
+        self._uses.note(token_hash, at)
+
+    def record_uses(self) -> None:
+        due = self._uses.take()
+        if due:
+            with self.database.write() as db:
+                used = [(_stored(at), token_hash) for token_hash, at in due.items()]
+                db.conn.executemany("UPDATE tokens SET last_used = ? WHERE hash = ?", used)
 
     def connect(self, tenant: str, connection: Connection) -> None:
         with self.database.write() as db:
@@ -205,6 +246,14 @@ def _names(migrations: Migrations) -> set[str]:
 def _tenant(db: sqlite_utils.Database, tenant: str) -> int:
     row = db.execute("SELECT tenant FROM tenants WHERE name = ?", [tenant]).fetchone()
     if row is None:
-        raise UnknownTenant(f"there is no tenant {tenant!r}")
+        raise UnknownTenant(tenant)
     key: int = row[0]
     return key
+
+
+def _stored(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def _moment(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)

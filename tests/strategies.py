@@ -1,5 +1,6 @@
 """What hypothesis draws: text of any script, values, and journals that an ATS could have written."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,6 +13,12 @@ AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 # Any text that can be stored: surrogates are no characters, and U+0000 is refused.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 names = texts.filter(bool)
+# Of tenants: what a path can show and two names cannot share.
+tenant_names = (
+    st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/\\?#%"), min_size=1, max_size=50)
+    .map(lambda text: unicodedata.normalize("NFC", text))
+    .filter(lambda name: name not in (".", "..") and not set(name) & set("/\\?#%"))
+)
 
 ids = st.integers(1, MAX_ID)
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)

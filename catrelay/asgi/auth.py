@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, cast
 
@@ -16,10 +17,14 @@ Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Respons
 
 
 class Guard:
-    """Wraps endpoints so that they run only for a token of the path's tenant with the scope they need."""
+    """Wraps endpoints so that they run only for a token of the path's tenant with the scope they need.
 
-    def __init__(self, registry: Registry) -> None:
+    clock: gives the present moment, by which tokens expire.
+    """
+
+    def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
+        self._clock = clock
 
     def read(self, endpoint: Endpoint) -> Endpoint:
         """Needs at least the scope `read`."""
@@ -33,19 +38,28 @@ class Guard:
         """Needs the scope `admin`."""
         return self._wrap(endpoint, "admin")
 
+    def intake(self, endpoint: Endpoint) -> Endpoint:
+        """Needs the scope `intake`, which no other includes."""
+        return self._wrap(endpoint, "intake")
+
     def admit(self, token: str, tenant: str, needed: Scope) -> Access:
         """What *token* stands for in *tenant*.
 
-        Raises Unauthorized when it is none of ours, Forbidden when it is of another tenant (which is not told from a
-        tenant that does not exist) or its scope does not reach.
+        Raises Unauthorized when it is none of ours or has expired, Forbidden when it is of another tenant (which is not
+        told from a tenant that does not exist: no statement asks for the tenant in the path) or its scope does not
+        reach.
         """
-        access = self._registry.access(hash_token(token))
+        token_hash, now = hash_token(token), self._clock()
+        access = self._registry.access(token_hash)
         if access is None:
             raise Unauthorized("The bearer token is not known")
+        if access.has_expired(now):
+            raise Unauthorized(f"The bearer token expired at {access.expires:%Y-%m-%dT%H:%M:%SZ}")
         if access.tenant != tenant:
             raise Forbidden("The bearer token is not one of this tenant")
         if not access.allows(needed):
             raise Forbidden(f"The bearer token has scope {access.scope}, this needs {needed}")
+        self._registry.note_use(token_hash, now)
         return access
 
     def _wrap(self, endpoint: Endpoint, needed: Scope) -> Endpoint:

@@ -1,17 +1,20 @@
 """`catrelay SERVICE migrate|tenant|token|connect`: what is kept in a service's registry."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, get_args
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from catrelay.cli.failure import Failure
 from catrelay.cli.group import new_group
-from catrelay.cli.output import print_json, print_rows, say
+from catrelay.cli.moments import MAX_DAYS, expiry, moment
+from catrelay.cli.output import Cell, print_json, print_rows, say
 from catrelay.cli.service import Service
 from catrelay.cli.urls import root_url
-from catrelay.tokens import Connection, Registry, Scope
+from catrelay.tokens import BadTenantName, Connection, Registry, Scope, TokenInfo, UnknownTenant, check_tenant_name
 
 ATS = "ats"
 """The service that the others connect to."""
@@ -54,6 +57,15 @@ def unchecked(service: Service, database: str) -> Iterator[Registry]:
         registry.close()
 
 
+def tenant_name(name: str) -> str:
+    """*name*, if a tenant can be called that: the callback of what names a new tenant. Raises BadParameter."""
+    try:
+        check_tenant_name(name)
+    except BadTenantName as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
 def _example(service: Service, arguments: str) -> str:
     return f"Example: catrelay {service.name} {arguments}"
 
@@ -93,7 +105,10 @@ def _tenant_group(service: Service) -> typer.Typer:
     group = new_group("Make, list and remove tenants.")
 
     @group.command(epilog=_example(service, f"tenant create {_database_example(service)} acme"))
-    def create(database: DatabaseOption, name: Annotated[str, typer.Argument(help="Name of the tenant")]) -> None:
+    def create(
+        database: DatabaseOption,
+        name: Annotated[str, typer.Argument(callback=tenant_name, help="Name of the tenant")],
+    ) -> None:
         """Make a tenant; a repeat changes nothing."""
         with opened(service, database) as registry:
             registry.add_tenant(name)
@@ -111,9 +126,18 @@ def _tenant_group(service: Service) -> typer.Typer:
                 typer.echo(name)
 
     @group.command(epilog=_example(service, f"tenant remove {_database_example(service)} acme"))
-    def remove(database: DatabaseOption, name: Annotated[str, typer.Argument(help="Name of the tenant")]) -> None:
+    def remove(
+        database: DatabaseOption,
+        name: Annotated[str, typer.Argument(help="Name of the tenant")],
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as is done on a terminal")] = False,
+    ) -> None:
         """Remove a tenant with all its data."""
         with opened(service, database) as registry:
+            if name not in registry.tenants():
+                raise UnknownTenant(name)
+            question = f"Remove the tenant {name} with all its data from {service.name}?"
+            if not yes and sys.stdin.isatty() and not typer.confirm(question, err=True):
+                raise Failure("nothing was changed")
             registry.remove_tenant(name)
         say(f"The tenant {name} is removed from {service.name}.")
 
@@ -130,27 +154,39 @@ def _token_group(service: Service) -> typer.Typer:
         tenant: TenantOption,
         app: Annotated[str, typer.Option(envvar="CATRELAY_APP", help="The app that will hold the token")],
         scope: Annotated[
-            Scope, typer.Option(envvar="CATRELAY_SCOPE", help=f"{', '.join(get_args(Scope))}: each includes the former")
+            Scope,
+            typer.Option(
+                envvar="CATRELAY_SCOPE", help="admin includes write, write includes read; intake stands alone"
+            ),
         ],
+        expires_days: Annotated[
+            int | None,
+            typer.Option(
+                envvar="CATRELAY_EXPIRES_DAYS", min=1, max=MAX_DAYS, help="Days until it expires [default: never]"
+            ),
+        ] = None,
+        expires: Annotated[
+            datetime | None,
+            typer.Option(envvar="CATRELAY_EXPIRES", parser=moment, metavar="MOMENT", help="When it expires, RFC 3339"),
+        ] = None,
         as_json: JsonOption = False,
     ) -> None:
         """Make a token and print it, this once."""
+        end = expiry(expires_days, expires)
         with opened(service, database) as registry:
-            token = registry.add_token(tenant, app, scope)
+            token = registry.add_token(tenant, app, scope, expires=end)
         if as_json:
-            print_json({"tenant": tenant, "app": app, "scope": scope, "token": token})
+            made = {"tenant": tenant, "app": app, "scope": scope, "token": token}
+            print_json(made if end is None else made | {"expires": end.isoformat()})
         else:
             typer.echo(token)
 
     @group.command("list", epilog=_example(service, f"token list {common}"))
     def list_(database: DatabaseOption, tenant: TenantOption, as_json: JsonOption = False) -> None:
-        """List a tenant's tokens, without what is secret."""
+        """List a tenant's tokens, without what is secret. Their last use is told within five minutes."""
         with opened(service, database) as registry:
-            rows = [
-                {"id": token.id, "app": token.app, "scope": token.scope, "created": token.created.isoformat()}
-                for token in registry.tokens(tenant)
-            ]
-        print_rows(rows, ["id", "app", "scope", "created"], as_json=as_json)
+            rows = [_row(token) for token in registry.tokens(tenant)]
+        print_rows(rows, ["id", "app", "scope", "created", "expires", "lastUsed"], as_json=as_json)
 
     @group.command(epilog=_example(service, f"token revoke {common} 3"))
     def revoke(
@@ -165,3 +201,9 @@ def _token_group(service: Service) -> typer.Typer:
         say(f"Token {token_id} is refused from now on.")
 
     return group
+
+
+def _row(token: TokenInfo) -> dict[str, Cell]:
+    moments = {"created": token.created, "expires": token.expires, "lastUsed": token.last_used}
+    shown = {name: None if at is None else at.isoformat() for name, at in moments.items()}
+    return {"id": token.id, "app": token.app, "scope": token.scope, **shown}

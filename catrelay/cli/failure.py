@@ -5,7 +5,7 @@ import os
 from pydantic import ValidationError
 
 from catrelay.problems import Problem
-from catrelay.tokens import SchemaMismatch, UnknownTenant
+from catrelay.tokens import BadTenantName, SchemaMismatch, UnknownTenant
 
 EXIT_FAILURE = 1
 
@@ -20,7 +20,7 @@ def explain(error: Exception) -> str:
         case Problem():
             places = "".join(f"; {e.pointer or 'the body'} {e.detail}" for e in error.errors[1:])
             return _first_line(error.detail + places)
-        case Failure() | UnknownTenant() | SchemaMismatch():
+        case Failure() | UnknownTenant() | BadTenantName() | SchemaMismatch():
             return _first_line(str(error))
         case _:
             return f"{type(error).__name__}: {_first_line(str(error))}"

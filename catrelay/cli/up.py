@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from catrelay.cli.administer import tenant_name
 from catrelay.cli.failure import Failure, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import say
@@ -55,7 +56,9 @@ def up(
             help="Port of the ATS; uploader, catman and careersite take the next three",
         ),
     ] = BASE_PORT,
-    tenant: Annotated[str, typer.Option(envvar="CATRELAY_TENANT", help="Made when it is not there")] = "acme",
+    tenant: Annotated[
+        str, typer.Option(envvar="CATRELAY_TENANT", callback=tenant_name, help="Made when it is not there")
+    ] = "acme",
     ats_database: Annotated[
         str | None, typer.Option(envvar="CATRELAY_ATS_DATABASE", metavar="URL", help="[default: SQLite in DIR]")
     ] = None,

@@ -1,4 +1,9 @@
 import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,6 +76,110 @@ def test_tenants_are_created_once_listed_and_removed(catrelay: Catrelay, databas
     assert catrelay("ats", "tenant", "list", "--database", database).out == "acme\nbeta\n"
     assert catrelay("ats", "tenant", "remove", "--database", database, "acme").status == 0
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == ["beta"]
+
+
+def test_a_tenant_cannot_be_called_what_a_path_cannot_show(catrelay: Catrelay, database: str) -> None:
+    outcome = catrelay("ats", "tenant", "create", "--database", database, "acme/jobs")
+
+    assert outcome.status == 2
+    assert "a part of paths" in outcome.err
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("n", 1, ["acme"]), ("", 1, ["acme"]), ("y", 0, [])])
+def test_a_tenant_is_removed_on_a_terminal_once_that_was_confirmed(
+    catrelay: Catrelay, database: str, answer: str, status: int, left: list[str]
+) -> None:
+    ended, shown = at_a_terminal(f"{answer}\n", "ats", "tenant", "remove", "--database", database, "acme")
+
+    assert ended == status
+    assert "Remove the tenant acme with all its data from ats? [y/N]" in shown
+    assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == left
+
+
+def test_a_tenant_is_removed_on_a_terminal_unasked_with_yes(catrelay: Catrelay, database: str) -> None:
+    ended, shown = at_a_terminal("", "ats", "tenant", "remove", "--database", database, "acme", "--yes")
+
+    assert (ended, "?" in shown) == (0, False)
+    assert catrelay("ats", "tenant", "list", "--database", database).out == ""
+
+
+def at_a_terminal(typed: str, *arguments: str) -> tuple[int, str]:
+    """The exit status of `catrelay` with its standard input a terminal at which *typed* is typed, and its stderr."""
+    terminal, inside = pty.openpty()
+    try:
+        os.write(terminal, typed.encode())
+        ended = subprocess.run(
+            [sys.executable, "-m", "catrelay", *arguments], stdin=inside, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(terminal)
+        os.close(inside)
+    return ended.returncode, ended.stderr
+
+
+def test_a_token_is_made_for_some_days(catrelay: Catrelay, database: str) -> None:
+    where = ["--database", database, "--tenant", "acme"]
+    before = datetime.now(UTC)
+
+    made = catrelay(
+        "ats", "token", "create", *where, "--app", "a", "--scope", "intake", "--expires-days", "7", "--json"
+    )
+    listed = json.loads(catrelay("ats", "token", "list", *where, "--json").out)
+
+    expires = datetime.fromisoformat(json.loads(made.out)["expires"])
+    assert before + timedelta(days=7) <= expires <= datetime.now(UTC) + timedelta(days=7)
+    assert [(each["scope"], each["expires"]) for each in listed] == [("intake", expires.isoformat())]
+
+
+def test_a_token_is_made_until_a_moment(catrelay: Catrelay, database: str) -> None:
+    where = ["--database", database, "--tenant", "acme"]
+
+    made = catrelay(
+        "ats", "token", "create", *where, "--app", "a", "--scope", "read", "--expires", "2999-01-31T00:00:00+01:00"
+    )
+    header, row = catrelay("ats", "token", "list", *where).out.splitlines()
+
+    assert made.status == 0
+    assert header.split("\t") == ["id", "app", "scope", "created", "expires", "lastUsed"]
+    assert row.split("\t")[4:] == ["2999-01-30T23:00:00+00:00", ""]
+
+
+def test_the_last_use_of_a_token_is_listed(catrelay: Catrelay, database: str) -> None:
+    where = ["--database", database, "--tenant", "acme"]
+    token = catrelay("ats", "token", "create", *where, "--app", "a", "--scope", "read").out.strip()
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    registry = load_service("ats").open_registry(database)
+    registry.note_use(hash_token(token), noon)
+    registry.record_uses()
+    registry.close()
+
+    (listed,) = json.loads(catrelay("ats", "token", "list", *where, "--json").out)
+    assert (listed["lastUsed"], "expires" in listed) == (noon.isoformat(), False)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--expires-days", "0"], "--expires-days"),
+        (["--expires-days", "36501"], "--expires-days"),
+        (["--expires", "2020-01-01T00:00:00Z"], "is past"),
+        (["--expires", "2999-01-31"], "is not a date and time of RFC 3339"),
+        (["--expires", "2999-01-31T00:00:00"], "is not a date and time of RFC 3339"),
+        (["--expires", "tomorrow"], "is not a date and time of RFC 3339"),
+        (["--expires", "2999-01-31T00:00:00Z", "--expires-days", "7"], "give one of them"),
+        (["--scope", "root"], "--scope"),
+    ],
+)
+def test_what_is_no_end_of_a_token_is_wrong_usage(
+    catrelay: Catrelay, database: str, options: list[str], said: str
+) -> None:
+    where = ["--database", database, "--tenant", "acme", "--app", "a", "--scope", "read"]
+
+    outcome = catrelay("ats", "token", "create", *where, *options)
+
+    assert (outcome.status, outcome.out) == (2, "")
+    assert said in " ".join(outcome.err.split())
 
 
 def test_options_also_come_from_the_environment(
