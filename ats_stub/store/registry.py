@@ -3,7 +3,7 @@
 import uuid
 from pathlib import Path
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from ats_stub.store import schema
 from catrelay.database import Database
@@ -27,7 +27,7 @@ def open_registry(url: str) -> SqlRegistry:
 
 def registry_of(database: Database) -> SqlRegistry:
     """The registry in *database*. A tenant starts with its counters and with the category of its org tree."""
-    return SqlRegistry(database, MIGRATIONS, on_new_tenant=_prepare)
+    return SqlRegistry(database, MIGRATIONS, on_new_tenant=_prepare, before_removal=_hold)
 
 
 def _prepare(connection: Connection, tenant: int) -> None:
@@ -42,3 +42,11 @@ def _prepare(connection: Connection, tenant: int) -> None:
             tenant=tenant, id=orgs, name=ORGS_NAME, job_rules=_RULES, candidate_rules=_RULES
         )
     )
+
+
+def _hold(connection: Connection, tenant: int) -> None:
+    # What writes to a tenant locks its counters first, what delivers its pings the subscription; both then insert rows
+    # that refer to the tenant. Once the removal has these locks, whoever comes later waits without holding anything.
+    counters, subscriptions = schema.counters.c, schema.subscriptions.c
+    connection.execute(select(counters.seq).where(counters.tenant == tenant).with_for_update())
+    connection.execute(select(subscriptions.id).where(subscriptions.tenant == tenant).with_for_update())
