@@ -24,6 +24,7 @@ from catrelay.models import (
     Discovery,
     JobRead,
     JobsRead,
+    JournalEntry,
     JournalPage,
     RelatedData,
     Subscription,
@@ -47,6 +48,12 @@ class Snapshot(Generic[Answer]):
 
     answer: Answer
     journal_seq: int | None
+
+
+class _Documents(BaseModel):
+    """A page of a list, its objects as they were answered."""
+
+    results: list[dict[str, Any]]
 
 
 class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
@@ -224,6 +231,10 @@ class AtsClient(ServiceClient):
         body = {"atomic": atomic, "values": [value.to_patch() for value in values]}
         return await self.post(f"{values_path(category)}/batch", BatchResults, body)
 
+    async def undo(self, category: int | None, seq: int) -> JournalEntry:
+        """Take back the remap that the journal has under *seq*."""
+        return await self.post(f"{values_path(category)}/undo", JournalEntry, {"seq": seq})
+
     async def journal(self, category: int | None, *, after: int, limit: int | None = None) -> JournalPage:
         """The category's entries after a cursor."""
         return await self.get(f"{values_path(category)}/remapped", JournalPage, {"seqGt": after, "limit": limit})
@@ -257,6 +268,30 @@ class AtsClient(ServiceClient):
             if len(page.results) < 100:
                 return
             after = page.results[-1].id
+
+    async def documents(self, which: str) -> AsyncIterator[dict[str, Any]]:
+        """All objects of a list (`/jobs`, `/users`, ...), by id, as they were answered, fetched page by page."""
+        after = 0
+        while True:
+            page = await self.get(which, _Documents, {"gtID": after, "limit": 100})
+            for document in page.results:
+                yield document
+            if len(page.results) < 100:
+                return
+            after = page.results[-1]["id"]
+
+    async def download(self, link: str) -> bytes:
+        """The file behind *link*, a preSignedUri. It is asked for without the token, as it may be anywhere."""
+        try:
+            request = self._http.build_request("GET", link)
+            del request.headers["authorization"]
+            response = await self._http.send(request)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise ServiceUnreachable(f"{link} gave no answer: {reason}", url=link) from error
+        if response.is_success:
+            return response.content
+        raise _problem(response, f"GET {link}")
 
     async def subscribe(self, subscription: SubscriptionCreate) -> Subscription:
         """Ask for pings; the answer alone carries the secret."""
