@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import NullableSchema
+from pydantic_core.core_schema import WithDefaultSchema
 
 MAX_ID = 2**63 - 1
 MAX_EXACT_INTEGER = 2**53
@@ -99,13 +99,19 @@ Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), AfterVa
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_date_time), AfterValidator(_in_utc)]
 
 
-class _AnswerSchema(GenerateJsonSchema):
-    """Members that may be absent here are never null on the wire."""
+class ContractSchema(GenerateJsonSchema):
+    """A member that may be absent from an answer is never null there; in a request, null clears it."""
 
-    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        inner = schema["schema"]
+        if self.mode == "serialization" and inner["type"] == "nullable" and schema.get("default", "") is None:
+            return self.generate_inner(inner["schema"])
+        return super().default_schema(schema)
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
 
 
 def answer_schema(model: type[BaseModel]) -> JsonSchemaValue:
     """The JSON Schema (2020-12) that every answer made from *model* validates against."""
-    return model.model_json_schema(by_alias=True, mode="serialization", schema_generator=_AnswerSchema)
+    return model.model_json_schema(by_alias=True, mode="serialization", schema_generator=ContractSchema)
