@@ -10,8 +10,10 @@ from ats_stub.api.categories import CategoriesApi
 from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
 from ats_stub.api.related import RelatedApi
+from ats_stub.api.requests import Requests
 from ats_stub.api.subscriptions import SubscriptionsApi
 from ats_stub.delivery import Deliverer, DeliveryMetrics
+from ats_stub.moving import Mover
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
 from catrelay.asgi import Guard, create_service
@@ -21,7 +23,14 @@ from catrelay.logs import configure_logs
 from catrelay.targets import Targets
 from catrelay.tokens import Access
 
-CAPABILITIES = ("values.batch", "values.byExternalId", "values.unavailable", "remapped.tenant", "pings.batch")
+CAPABILITIES = (
+    "values.batch",
+    "values.byExternalId",
+    "values.unavailable",
+    "remapped.tenant",
+    "journal.undo",
+    "pings.batch",
+)
 
 
 def create_app(settings: AtsSettings) -> Starlette:
@@ -30,7 +39,9 @@ def create_app(settings: AtsSettings) -> Starlette:
     registry = registry_of(database)
     store = Store(database)
     guard = Guard(registry)
+    requests = Requests(store)
     metrics = Metrics()
+    mover = Mover(store)
     deliverer = Deliverer(store, settings, DeliveryMetrics(metrics.registry))
 
     def orgs_category(access: Access) -> int:
@@ -41,7 +52,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(registry.check_schema)
         try:
-            async with deliverer.running():
+            async with mover.running(), deliverer.running():
                 yield
         finally:
             database.close()
@@ -49,11 +60,11 @@ def create_app(settings: AtsSettings) -> Starlette:
     return create_service(
         [
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
-            *JournalApi(store, guard).routes(),
-            *CategoriesApi(store, guard).routes(),
-            *RelatedApi(store, guard).routes(),
-            *JobsApi(store, guard).routes(),
-            *SubscriptionsApi(store, guard, Targets(settings.allow_targets)).routes(),
+            *JournalApi(requests, guard).routes(),
+            *CategoriesApi(requests, guard).routes(),
+            *RelatedApi(requests, guard).routes(),
+            *JobsApi(requests, guard).routes(),
+            *SubscriptionsApi(requests, guard, Targets(settings.allow_targets)).routes(),
         ],
         settings=settings,
         registry=registry,

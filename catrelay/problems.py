@@ -21,9 +21,9 @@
     │   ├── UploadMappingAmbiguous
     │   └── ForbiddenTarget           a ping target in a range that is not allowed
     ├── Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405, NotAcceptable 406, PreconditionFailed 412,
-    │   PayloadTooLarge 413, UnsupportedMediaType 415
+    │   PayloadTooLarge 413, UnsupportedMediaType 415, IdempotencyKeyReused 422
     ├── Conflict 409
-    │   └── CategoryInUse, CategoryKeyTaken, UploadIncomplete, UploadGuardTripped
+    │   └── CategoryInUse, CategoryKeyTaken, CannotUndo, UploadIncomplete, UploadGuardTripped
     ├── JournalCompacted 410
     ├── TooManyRequests 429           from another service; ours do not answer it
     ├── InternalError 500
@@ -276,6 +276,10 @@ class CategoryInUse(Conflict):
     type, title = "category-in-use", "Objects still use values of this category"
 
 
+class CannotUndo(Conflict):
+    type, title = "cannot-undo", "The entry cannot be taken back"
+
+
 class CategoryKeyTaken(Conflict):
     type, title = "category-key-taken", "Another category has this key"
 
@@ -296,6 +300,10 @@ class JournalCompacted(Problem):
 
 class PreconditionFailed(Problem):
     status, type, title = 412, "precondition-failed", "The state has moved on"
+
+
+class IdempotencyKeyReused(Problem):
+    status, type, title = 422, "idempotency-key-reused", "The key belongs to another request"
 
 
 class PayloadTooLarge(Problem):

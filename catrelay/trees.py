@@ -1,6 +1,6 @@
 """The order and the nesting of a category's values. Source: docs/contract/, "Categories and values"."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from catrelay.models import CategoryValue
@@ -27,6 +27,38 @@ def nested(nodes: Iterable[Document]) -> list[Document]:
         parent = by_id.get(node.get("parent"))
         (roots if parent is None else parent.setdefault("values", [])).append(node)
     return roots
+
+
+def nested_json(nodes: Iterable[tuple[int, int | None, float | None, str, str]]) -> bytes:
+    """The same as JSON, of nodes whose own JSON is ready: id, parent, sequence, name and the document's text."""
+    children: dict[int | None, list[tuple[int, float | None, str, str]]] = {}
+    for value_id, parent, sequence, name, document in nodes:
+        siblings = children.get(parent)
+        if siblings is None:
+            siblings = children[parent] = []
+        siblings.append((value_id, sequence, name, document))
+    pieces: list[str] = []
+    _write(children.get(None, ()), children, pieces)
+    return f"[{''.join(pieces)}]".encode()
+
+
+def _write(
+    siblings: Sequence[tuple[int, float | None, str, str]],
+    children: Mapping[int | None, Sequence[tuple[int, float | None, str, str]]],
+    pieces: list[str],
+) -> None:
+    if len(siblings) > 1:
+        siblings = sorted(siblings, key=lambda node: sibling_order(node[0], node[2], node[1]))
+    separator = ""
+    for value_id, _, _, document in siblings:
+        below = children.get(value_id)
+        if below is None:
+            pieces += (separator, document)
+        else:
+            pieces += (separator, document[:-1], ',"values":[')
+            _write(below, children, pieces)
+            pieces.append("]}")
+        separator = ","
 
 
 def flattened(roots: Iterable[CategoryValue]) -> list[CategoryValue]:

@@ -1,18 +1,17 @@
 """Categories, their values, and the org tree."""
 
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import categories as operations
-from ats_stub.store import Store, Unit
+from ats_stub.operations import values
+from ats_stub.store import Unit, WriteUnit
 from catrelay.asgi import (
     Guard,
     access_of,
@@ -23,9 +22,10 @@ from catrelay.asgi import (
     read_model,
     resource,
 )
+from catrelay.asgi.body import list_header
+from catrelay.asgi.conditions import is_known
 from catrelay.models import MAX_ID, Categories, CategoryValueUpload, CategoryWrite, ValueList, ValuesBatch
-from catrelay.problems import InvalidRequest, LimitExceeded, NotFound
-from catrelay.trees import nested
+from catrelay.problems import LimitExceeded, NotFound
 
 MAX_PAGE = 1_000
 
@@ -44,8 +44,8 @@ class _UnavailableQuery(BaseModel):
 class CategoriesApi:
     """`/categories...` and, for values of the org tree, `/orgs/values...`."""
 
-    def __init__(self, store: Store, guard: Guard) -> None:
-        self._store = store
+    def __init__(self, requests: Requests, guard: Guard) -> None:
+        self._requests = requests
         self._guard = guard
 
     def routes(self) -> list[Route]:
@@ -73,7 +73,7 @@ class CategoriesApi:
         ]
 
     def list(self, request: Request) -> Response:
-        with self._read(request) as unit:
+        with self._requests.read(request) as unit:
             listed = unit.categories.listed(orgs_category=unit.counters.orgs_category)
             headers = _journal_seq(unit)
         documents = [category.to_document() for category in Categories(tuple(listed)).root]
@@ -81,48 +81,57 @@ class CategoriesApi:
 
     async def create(self, request: Request) -> Response:
         write = await read_model(request, CategoryWrite)
-        access = access_of(request)
-        category = await run_in_threadpool(operations.create_category, self._store, access, write, now=_now())
-        location = f"/t/{quote(access.tenant, safe='')}/categories/byID/{category.id}"
-        return model_response(category, status=201, headers={"location": location})
+        tenant = access_of(request).tenant
+
+        def act(unit: WriteUnit) -> Response:
+            category = operations.create_category(unit, write)
+            location = f"/t/{quote(tenant, safe='')}/categories/byID/{category.id}"
+            return model_response(category, status=201, headers={"location": location})
+
+        return await self._requests.write(request, act)
 
     def show(self, request: Request) -> Response:
-        with self._read(request) as unit:
+        with self._requests.read(request) as unit:
             return model_response(operations.category_of(unit, path_id(request, "category")))
 
     async def update(self, request: Request) -> Response:
         write = await read_model(request, CategoryWrite)
         category = path_id(request, "category")
-        updated = await run_in_threadpool(
-            operations.update_category, self._store, access_of(request), category, write, now=_now()
+        return await self._requests.write(
+            request, lambda unit: model_response(operations.update_category(unit, category, write))
         )
-        return model_response(updated)
 
-    def delete(self, request: Request) -> Response:
+    async def delete(self, request: Request) -> Response:
         query = parse_query(request, _DeleteQuery)
         category = path_id(request, "category")
-        operations.delete_category(self._store, access_of(request), category, force=query.force, now=_now())
-        return Response(status_code=204)
+
+        def act(unit: WriteUnit) -> Response:
+            operations.delete_category(unit, category, force=query.force)
+            return Response(status_code=204)
+
+        return await self._requests.write(request, act)
 
     def tree(self, request: Request) -> Response:
-        with self._read(request) as unit:
-            category = operations.category_of(unit, category_in(request, unit))
-            values = unit.values.available(category.id)
+        with self._requests.read(request) as unit:
+            category = category_in(request, unit)
+            version = unit.categories.version(category)
+            if version is None:
+                raise NotFound(f"There is no category {category}")
+            # Not of the body: who has the tree is answered without making it again.
+            etag = f'"{unit.counters.epoch[:8]}-{category}-{version}"'
             headers = _journal_seq(unit)
-        return json_response(orjson.dumps(nested(value.document() for value in values)), headers=headers)
+            if is_known(list_header(request, "if-none-match"), etag):
+                return Response(status_code=304, headers={"etag": etag} | headers)
+            return json_response(unit.values.tree(category), headers=headers, etag=etag)
 
     def value(self, request: Request) -> Response:
-        with self._read(request) as unit:
-            category = operations.category_of(unit, category_in(request, unit)).id
-            value_id = path_id(request, "value")
-            value = unit.values.value(value_id)
-            if value is None or value.category != category:
-                raise NotFound(f"Category {category} has no value {value_id}")
-            return model_response(value.as_answered())
+        with self._requests.read(request) as unit:
+            category, value = category_in(request, unit), path_id(request, "value")
+            return model_response(values.value_of(unit, category, value).as_answered())
 
     def value_by_external_id(self, request: Request) -> Response:
         external_id: str = request.path_params["externalId"]
-        with self._read(request) as unit:
+        with self._requests.read(request) as unit:
             category = operations.category_of(unit, category_in(request, unit)).id
             value = None if "\x00" in external_id else unit.values.by_external_id(category, external_id)
             if value is None:
@@ -133,7 +142,7 @@ class CategoriesApi:
         query = parse_query(request, _UnavailableQuery)
         if query.limit > MAX_PAGE:
             raise LimitExceeded(f"limit is at most {MAX_PAGE}")
-        with self._read(request) as unit:
+        with self._requests.read(request) as unit:
             category = operations.category_of(unit, category_in(request, unit)).id
             found = unit.values.unavailable(category, after=query.gt_id, limit=query.limit + 1)
         page = [value.as_answered() for value in found[: query.limit]]
@@ -143,61 +152,22 @@ class CategoriesApi:
     async def write_value(self, request: Request) -> Response:
         # A node with children is understood, so that the answer can say that it is not taken here.
         write = await read_model(request, CategoryValueUpload)
-        category = await run_in_threadpool(self._category, request)
-        value, created = await run_in_threadpool(
-            operations.write_value,
-            self._store,
-            access_of(request),
-            category,
-            write,
-            now=_now(),
-            if_journal_seq=_if_journal_seq(request),
-        )
-        return model_response(value.as_answered(), status=201 if created else 200)
+
+        def act(unit: WriteUnit) -> Response:
+            value, created = values.write_value(unit, category_in(request, unit), write)
+            return model_response(value.as_answered(), status=201 if created else 200)
+
+        return await self._requests.write(request, act)
 
     async def write_values(self, request: Request) -> Response:
         batch = await read_model(request, ValuesBatch)
-        category = await run_in_threadpool(self._category, request)
-        results = await run_in_threadpool(
-            operations.write_values,
-            self._store,
-            access_of(request),
-            category,
-            batch.values,
-            atomic=batch.atomic,
-            now=_now(),
-            if_journal_seq=_if_journal_seq(request),
-        )
-        return model_response(results)
 
-    def _category(self, request: Request) -> int:
-        """The category that the path names. The org tree's never changes, so this needs no part in the write."""
-        with self._read(request) as unit:
-            return category_in(request, unit)
+        def act(unit: WriteUnit) -> Response:
+            category = category_in(request, unit)
+            return model_response(values.write_values(unit, category, batch.values, atomic=batch.atomic))
 
-    def _read(self, request: Request) -> AbstractContextManager[Unit]:
-        return self._store.read(access_of(request).tenant_id)
-
-
-def category_in(request: Request, unit: Unit) -> int:
-    """The id of the category that the path names; `/orgs` names that of the org tree."""
-    if "category" in request.path_params:
-        return path_id(request, "category")
-    return unit.counters.orgs_category
+        return await self._requests.write(request, act)
 
 
 def _journal_seq(unit: Unit) -> dict[str, str]:
     return {"journal-seq": str(unit.counters.seq)}
-
-
-def _if_journal_seq(request: Request) -> int | None:
-    text = request.headers.get("if-journal-seq")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < len(str(MAX_ID))):
-        raise InvalidRequest("The header If-Journal-Seq is a journal entry's seq")
-    return int(text)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -5,14 +5,14 @@ from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, Json, RootModel
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ats_stub.api.requests import Requests
 from ats_stub.domain.jobs import JobList
 from ats_stub.operations import jobs as operations
-from ats_stub.store import Store
+from ats_stub.store import WriteUnit
 from ats_stub.store.job_lists import Bound, DateColumn, JobQuery
 from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
 from catrelay.models import MAX_ID, CategoriesActual, JobsRead, Moment, Text
@@ -46,8 +46,8 @@ class JobsQuery(BaseModel):
 class JobsApi:
     """`/jobs...`."""
 
-    def __init__(self, store: Store, guard: Guard) -> None:
-        self._store = store
+    def __init__(self, requests: Requests, guard: Guard) -> None:
+        self._requests = requests
         self._guard = guard
 
     def routes(self) -> list[Route]:
@@ -66,7 +66,7 @@ class JobsApi:
 
         def show(request: Request) -> Response:
             job_id = path_id(request, "job")
-            with self._store.read(access_of(request).tenant_id) as unit:
+            with self._requests.read(request) as unit:
                 job = unit.jobs.in_list(which, job_id, _now())
             if job is None:
                 raise NotFound(f"Job {job_id} is not in /{which}")
@@ -82,32 +82,35 @@ class JobsApi:
 
     def _page(self, request: Request, which: JobList) -> Response:
         query = _job_query(which, parse_query(request, JobsQuery))
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._requests.read(request) as unit:
             jobs = unit.jobs.page(query, _now())
         return model_response(JobsRead(results=tuple(job.as_answered() for job in jobs)))
 
     def show(self, request: Request) -> Response:
         """Any job, templates included."""
         job_id = path_id(request, "job")
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._requests.read(request) as unit:
             job = operations.job_of(unit, job_id)
         return model_response(job.as_answered())
 
     async def create(self, request: Request) -> Response:
         patch = await read_model(request, JobPatch)
-        access = access_of(request)
-        job = await run_in_threadpool(operations.create_job, self._store, access, patch.root, now=_now())
-        location = f"/t/{quote(access.tenant, safe='')}/jobs/byID/{job.id}"
-        # 200, not 201: as the documented API answers.
-        return model_response(job.as_answered(), headers={"location": location})
+        tenant = access_of(request).tenant
+
+        def act(unit: WriteUnit) -> Response:
+            job = operations.create_job(unit, patch.root)
+            location = f"/t/{quote(tenant, safe='')}/jobs/byID/{job.id}"
+            # 200, not 201: as the documented API answers.
+            return model_response(job.as_answered(), headers={"location": location})
+
+        return await self._requests.write(request, act)
 
     async def patch(self, request: Request) -> Response:
         patch = await read_model(request, JobPatch)
-        job_id = path_id(request, "job")
-        job = await run_in_threadpool(
-            operations.patch_job, self._store, access_of(request), job_id, patch.root, now=_now()
+        job = path_id(request, "job")
+        return await self._requests.write(
+            request, lambda unit: model_response(operations.patch_job(unit, job, patch.root).as_answered())
         )
-        return model_response(job.as_answered())
 
 
 def _job_query(which: JobList, query: JobsQuery) -> JobQuery:

@@ -7,18 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ats_stub.api.categories import category_in
+from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import related as operations
-from ats_stub.store import Store
-from catrelay.asgi import Guard, access_of, model_response, path_id, read_model, resource
+from catrelay.asgi import Guard, model_response, path_id, read_model, resource
 from catrelay.models import CategoryValueUpload, CategoryValueWrite, RelatedData
 
 
 class RelatedApi:
     """What this app holds on a value, and what a change of the value would do here."""
 
-    def __init__(self, store: Store, guard: Guard) -> None:
-        self._store = store
+    def __init__(self, requests: Requests, guard: Guard) -> None:
+        self._requests = requests
         self._guard = guard
 
     def routes(self) -> list[Route]:
@@ -36,7 +35,7 @@ class RelatedApi:
         ]
 
     def summary(self, request: Request) -> Response:
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._requests.read(request) as unit:
             category = category_in(request, unit)
             return model_response(
                 operations.summary_of(unit, category, path_id(request, "value"), now=datetime.now(UTC))
@@ -48,6 +47,6 @@ class RelatedApi:
         return model_response(await run_in_threadpool(self._change_impact, request, intended))
 
     def _change_impact(self, request: Request, intended: CategoryValueWrite) -> RelatedData:
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._requests.read(request) as unit:
             category = category_in(request, unit)
             return operations.change_impact_of(unit, category, path_id(request, "value"), intended)

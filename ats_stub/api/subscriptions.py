@@ -1,18 +1,16 @@
 """Subscriptions to pings."""
 
-from datetime import UTC, datetime
-from functools import partial
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ats_stub.api.requests import Requests
 from ats_stub.operations import subscriptions as operations
-from ats_stub.store import Store
+from ats_stub.store import WriteUnit
 from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
 from catrelay.models import MAX_ID, Applied, SubscriptionCreate, SubscriptionList, SubscriptionUpdate
 from catrelay.problems import LimitExceeded
@@ -31,8 +29,8 @@ class _ListQuery(BaseModel):
 class SubscriptionsApi:
     """`/subscriptions`."""
 
-    def __init__(self, store: Store, guard: Guard, targets: Targets) -> None:
-        self._store = store
+    def __init__(self, requests: Requests, guard: Guard, targets: Targets) -> None:
+        self._requests = requests
         self._guard = guard
         self._targets = targets
         # Names may take long to look up: that shall not keep threads from other requests.
@@ -53,7 +51,7 @@ class SubscriptionsApi:
         if query.limit > MAX_PAGE:
             raise LimitExceeded(f"limit is at most {MAX_PAGE}")
         access = access_of(request)
-        with self._store.read(access.tenant_id) as unit:
+        with self._requests.read(request) as unit:
             found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit + 1)
         page = found[: query.limit]
         more = f"{quote(request.url.path)}?gtID={page[-1].id}&limit={query.limit}" if len(found) > query.limit else None
@@ -62,47 +60,51 @@ class SubscriptionsApi:
     async def create(self, request: Request) -> Response:
         wanted = await read_model(request, SubscriptionCreate)
         access = access_of(request)
-        subscribe = partial(operations.subscribe, self._store, access, wanted, self._targets, now=_now())
-        made = await to_thread.run_sync(subscribe, limiter=self._lookups)
-        location = f"/t/{quote(access.tenant, safe='')}/subscriptions/byID/{made.id}"
-        return model_response(made, status=201, headers={"location": location})
+        await to_thread.run_sync(self._targets.check_url, wanted.url, limiter=self._lookups)
+
+        def act(unit: WriteUnit) -> Response:
+            made = operations.subscribe(unit, access, wanted)
+            location = f"/t/{quote(access.tenant, safe='')}/subscriptions/byID/{made.id}"
+            return model_response(made, status=201, headers={"location": location})
+
+        return await self._requests.write(request, act)
 
     def show(self, request: Request) -> Response:
         access = access_of(request)
-        with self._store.read(access.tenant_id) as unit:
+        with self._requests.read(request) as unit:
             return model_response(operations.subscription_of(unit, access, _id(request)))
 
     async def update(self, request: Request) -> Response:
         patch = await read_model(request, SubscriptionUpdate)
-        update = partial(
-            operations.update_subscription,
-            self._store,
-            access_of(request),
-            _id(request),
-            patch,
-            self._targets,
-            now=_now(),
+        await to_thread.run_sync(operations.check_update, patch, self._targets, limiter=self._lookups)
+        access, subscription = access_of(request), _id(request)
+        return await self._requests.write(
+            request,
+            lambda unit: model_response(operations.update_subscription(unit, access, subscription, patch)),
         )
-        return model_response(await to_thread.run_sync(update, limiter=self._lookups))
 
-    def delete(self, request: Request) -> Response:
-        operations.unsubscribe(self._store, access_of(request), _id(request), now=_now())
-        return Response(status_code=204)
+    async def delete(self, request: Request) -> Response:
+        access, subscription = access_of(request), _id(request)
 
-    def resume(self, request: Request) -> Response:
-        return model_response(operations.resume(self._store, access_of(request), _id(request), now=_now()))
+        def act(unit: WriteUnit) -> Response:
+            operations.unsubscribe(unit, access, subscription)
+            return Response(status_code=204)
+
+        return await self._requests.write(request, act)
+
+    async def resume(self, request: Request) -> Response:
+        access, subscription = access_of(request), _id(request)
+        return await self._requests.write(
+            request, lambda unit: model_response(operations.resume(unit, access, subscription))
+        )
 
     async def applied(self, request: Request) -> Response:
         applied = await read_model(request, Applied)
-        noted = await run_in_threadpool(
-            operations.set_applied, self._store, access_of(request), _id(request), applied.seq, now=_now()
+        access, subscription = access_of(request), _id(request)
+        return await self._requests.write(
+            request, lambda unit: model_response(operations.set_applied(unit, access, subscription, applied.seq))
         )
-        return model_response(noted)
 
 
 def _id(request: Request) -> int:
     return path_id(request, "subscription")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -7,7 +7,7 @@ A link carries the *trail* of the remaps that moved it and were not taken back: 
 whose trail ends with the remap it takes back.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -68,23 +68,12 @@ class Moving:
             self._stretches.setdefault(stretch.value, []).append(stretch)
 
     def stretch_of(self, value: int, link: int, trail: Trail) -> Stretch | None:
-        """The stretch of a stored link; None when it is where it is stored, as no move begins there."""
+        """The stretch of a stored link; None when no move begins where it is stored."""
         return next((each for each in self._stretches.get(value, ()) if each.has(link, trail)), None)
 
-    def stored_at(self, places: Collection[int]) -> Iterator[Stretch]:
-        """Where links are stored that really are at one of *places* and are stored where moves begin."""
-        return (each for each in self._all() if each.place in places)
-
-    def strayed_from(self, places: Collection[int]) -> Iterator[Stretch]:
-        """Links that are stored at one of *places* and really are elsewhere."""
-        return (each for each in self._all() if each.value in places and each.place != each.value)
-
     @property
-    def sources(self) -> Collection[int]:
-        """The values where moves begin."""
-        return self._stretches.keys()
-
-    def _all(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[Stretch]:
+        """All of them, those that stay where they are stored included."""
         return (stretch for stretches in self._stretches.values() for stretch in stretches)
 
 

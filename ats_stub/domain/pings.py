@@ -8,7 +8,7 @@ from typing import Literal
 from catrelay.models import Topic
 
 Operation = Literal["insert", "update", "delete"]
-ChangeKind = Literal["value", "category", "job", "moved"]
+ChangeKind = Literal["value", "category", "job", "user", "candidate", "moved-jobs", "moved-users", "moved-candidates"]
 Subject = Literal["value", "category", "categories", "job"]
 
 JOB_TOPICS: tuple[Topic, ...] = ("jobs/open", "jobs/open/externally")
@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Change:
-    """A row of the change log. kind `moved`: all objects that the journal entry with seq *object* moved."""
+    """A row of the change log. kind `moved-...`: all objects with a link at *object* that *moved_by* moved there."""
 
     position: int
     kind: ChangeKind
@@ -32,6 +32,7 @@ class Change:
     operation: Operation
     category: int | None = None
     lists: Mapping[str, Operation] = field(default_factory=dict)
+    moved_by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Ping:
 
 
 def pings_of(change: Change, topics: Collection[Topic], *, orgs_category: int) -> Iterator[Ping]:
-    """The pings that *change*, of any kind but `moved`, means for a subscriber of *topics*."""
+    """The pings that *change*, of any kind but `moved-...`, means for a subscriber of *topics*."""
 
     def ping(path: str, subject: Subject, object_id: int, operation: Operation = change.operation) -> Ping:
         before = Place(change.position - 1)
@@ -77,7 +78,7 @@ def pings_of(change: Change, topics: Collection[Topic], *, orgs_category: int) -
 
 
 def pings_of_moved_job(position: int, job: int, lists: Collection[Topic], topics: Collection[Topic]) -> Iterator[Ping]:
-    """The pings about one of the jobs that a `moved` row at *position* stands for. lists: those it is in now."""
+    """The pings about one of the jobs that a `moved-jobs` row at *position* stands for. lists: those it is in now."""
     for topic in JOB_TOPICS:
         if topic in topics and topic in lists:
             before = Place(position - 1, job - 1)

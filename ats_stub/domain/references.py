@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ats_stub.domain.values import Value
 from catrelay.models import CategoriesActual, Category, CategoryActual, Rules
@@ -17,6 +17,10 @@ from catrelay.problems import (
 
 MAX_REFERENCES = 1_000
 """Values that one object references, duplicates counted."""
+
+Kind = Literal["candidate", "job", "user"]
+KINDS: tuple[Kind, ...] = ("candidate", "job", "user")
+"""What references values."""
 
 References = Mapping[int, Collection[int]]
 """Values by category, the org tree's category included."""
@@ -43,14 +47,27 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the rules ask of the tenant's categories. categories: all of them, the org tree's included."""
+    """What the rules ask of the tenant's categories.
+
+    categories: those that this kind of object may reference. rules: which of a category's rules are about it.
+    orgs_member: what it names values of the org tree by.
+    """
 
     categories: Mapping[int, Category]
     orgs_category: int
     values: Values
+    rules: Literal["job_rules", "candidate_rules"] = "job_rules"
+    orgs_member: str = "org"
+
+    def rules_of(self, category: int) -> Rules:
+        """How objects of this kind may select values of the category."""
+        rules: Rules = getattr(self.categories[category], self.rules)
+        return rules
 
 
-def references_of(categories: CategoriesActual | None, org: int | None, orgs_category: int) -> Iterator[Reference]:
+def references_of(
+    categories: CategoriesActual | None, org: int | None = None, orgs_category: int = 0
+) -> Iterator[Reference]:
     """What an object's *categories* and *org* reference, duplicates included."""
     if org is not None:
         yield Reference(orgs_category, org, "/org")
@@ -82,7 +99,7 @@ def check_named_categories(categories: CategoriesActual | None, catalogue: Catal
     for index, entry in enumerate(categories.root if categories is not None else ()):
         if entry.category == catalogue.orgs_category:
             raise UnknownCategory(
-                f"Category {entry.category} is the org tree: set org instead",
+                f"Category {entry.category} is the org tree, which categories do not name",
                 errors=[FieldError(f"/categories/{index}/category", "is the org tree's")],
             )
         if entry.category not in catalogue.categories:
@@ -97,27 +114,34 @@ def check_references(wanted: list[Reference], present: References, catalogue: Ca
 
     present: what the object references already; that it may keep, even if a rule or the tree changed meanwhile.
     """
-    if len(wanted) > MAX_REFERENCES:
-        raise LimitExceeded(f"An object references at most {MAX_REFERENCES} values, this one {len(wanted)}")
+    check_number(wanted)
     for reference in wanted:
         if reference.value not in present.get(reference.category, ()):
             _check_new(reference, catalogue)
     for category, values in collapsed(wanted).items():
-        rules = catalogue.categories[category].job_rules
+        rules = catalogue.rules_of(category)
         if not rules.can_multi_select and len(values) > 1 and values != set(present.get(category, ())):
             second = [r.pointer for r in wanted if r.category == category][1]
-            raise _broken(catalogue.categories[category], rules, "canMultiSelect", "takes one value only", second)
+            raise _broken(category, rules, "canMultiSelect", "takes one value only", second)
 
 
 def check_mandatory(given: References, catalogue: Catalogue) -> None:
     """Raise CategoryRuleBroken unless each category that is mandatory has a value."""
-    for category in catalogue.categories.values():
-        if category.job_rules.mandatory and not given.get(category.id):
-            member = "/org" if category.id == catalogue.orgs_category else "/categories"
-            raise _broken(category, category.job_rules, "mandatory", "needs a value", member)
+    for category in catalogue.categories:
+        rules = catalogue.rules_of(category)
+        if rules.mandatory and not given.get(category):
+            member = catalogue.orgs_member if category == catalogue.orgs_category else "categories"
+            raise _broken(category, rules, "mandatory", "needs a value", f"/{member}")
 
 
-def _check_new(reference: Reference, catalogue: Catalogue) -> None:
+def check_number(wanted: list[Reference]) -> None:
+    """Raise LimitExceeded when *wanted* are more than an object may reference."""
+    if len(wanted) > MAX_REFERENCES:
+        raise LimitExceeded(f"An object references at most {MAX_REFERENCES} values, this one {len(wanted)}")
+
+
+def check_available(reference: Reference, catalogue: Catalogue) -> None:
+    """Raise UnknownValue or UnavailableValue unless *reference*, of a known category, is to an available value."""
     value = catalogue.values.value(reference.value)
     if value is None or value.category != reference.category:
         raise UnknownValue(
@@ -128,17 +152,21 @@ def _check_new(reference: Reference, catalogue: Catalogue) -> None:
         raise UnavailableValue(
             f"Value {value.id} is not available", errors=[FieldError(reference.pointer, "is not available")]
         )
-    category = catalogue.categories[reference.category]
-    if category.job_rules.leaf_selection_only and catalogue.values.children(value.id):
-        complaint = f"takes leaves only, and value {value.id} has children"
-        raise _broken(category, category.job_rules, "leafSelectionOnly", complaint, reference.pointer)
 
 
-def _broken(category: Category, rules: Rules, rule: str, complaint: str, pointer: str) -> CategoryRuleBroken:
-    detail = f"Category {category.id} {complaint} ({rule})"
+def _check_new(reference: Reference, catalogue: Catalogue) -> None:
+    check_available(reference, catalogue)
+    rules = catalogue.rules_of(reference.category)
+    if rules.leaf_selection_only and catalogue.values.children(reference.value):
+        complaint = f"takes leaves only, and value {reference.value} has children"
+        raise _broken(reference.category, rules, "leafSelectionOnly", complaint, reference.pointer)
+
+
+def _broken(category: int, rules: Rules, rule: str, complaint: str, pointer: str) -> CategoryRuleBroken:
+    detail = f"Category {category} {complaint} ({rule})"
     return CategoryRuleBroken(
         f"{detail}: {rules.message}" if rules.message else detail,
-        errors=[FieldError(pointer, f"category {category.id} {complaint}")],
-        category=category.id,
+        errors=[FieldError(pointer, f"category {category} {complaint}")],
+        category=category,
         rule=rule,
     )

@@ -1,41 +1,38 @@
 """What can be done to jobs."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from ats_stub.domain.jobs import Job, patched, pings
 from ats_stub.domain.references import Catalogue
-from ats_stub.store import Store, Unit, WriteUnit
+from ats_stub.store import Unit, WriteUnit
 from ats_stub.store.changes import Change
 from catrelay.problems import ExternalIdTaken, FieldError, NotFound
-from catrelay.tokens import Access
 
 
-def create_job(store: Store, access: Access, patch: Mapping[str, Any], *, now: datetime) -> Job:
+def create_job(unit: WriteUnit, patch: Mapping[str, Any]) -> Job:
     """Make a job."""
-    with store.write(access.tenant_id, app=access.app, now=now) as unit:
-        state = patched(None, patch, _catalogue(unit))
-        _check_external_id(unit, state.external_id)
-        job = Job(unit.new_id(), state, now)
-        unit.jobs.insert(job)
-        _tell(unit, None, job)
-        return job
+    state = patched(None, patch, _catalogue(unit))
+    _check_external_id(unit, state.external_id)
+    job = Job(unit.new_id(), state, unit.now)
+    unit.jobs.insert(job)
+    _tell(unit, None, job)
+    return job
 
 
-def patch_job(store: Store, access: Access, job_id: int, patch: Mapping[str, Any], *, now: datetime) -> Job:
+def patch_job(unit: WriteUnit, job_id: int, patch: Mapping[str, Any]) -> Job:
     """Apply a merge patch to a job. One that changes nothing leaves its date, too."""
-    with store.write(access.tenant_id, app=access.app, now=now) as unit:
-        present = job_of(unit, job_id)
-        state = patched(present, patch, _catalogue(unit))
-        if state == present.state:
-            return present
-        if state.external_id != present.state.external_id:
-            _check_external_id(unit, state.external_id)
-        job = Job(job_id, state, now)
-        unit.jobs.update(job, before=present)
-        _tell(unit, present, job)
-        return job
+    present = job_of(unit, job_id)
+    unit.check_match(present.as_answered())
+    state = patched(present, patch, _catalogue(unit))
+    if state == present.state:
+        return present
+    if state.external_id != present.state.external_id:
+        _check_external_id(unit, state.external_id)
+    job = Job(job_id, state, unit.now)
+    unit.jobs.update(job)
+    _tell(unit, present, job)
+    return job
 
 
 def job_of(unit: Unit, job_id: int) -> Job:

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from ats_stub.domain.related import MAX_TITLES, Holders, change_impact, summary
-from ats_stub.domain.values import Value, decide
+from ats_stub.domain.values import decide
 from ats_stub.operations.categories import category_of
+from ats_stub.operations.values import value_of
 from ats_stub.store import Unit
 from catrelay.models import CategoryValueWrite, RelatedData
 from catrelay.problems import FieldError, InvalidRequest, NotFound
@@ -14,7 +15,7 @@ def summary_of(unit: Unit, category_id: int, value_id: int, *, now: datetime) ->
     """What references the value. Raises NotFound when nothing does."""
     value = value_of(unit, category_id, value_id)
     holders = Holders(
-        unit.jobs.holding(value_id),
+        unit.links.count("job", value_id),
         unit.jobs.open_holding(value_id, now),
         unit.jobs.titles_holding(value_id, limit=MAX_TITLES),
     )
@@ -41,18 +42,9 @@ def change_impact_of(unit: Unit, category_id: int, value_id: int, intended: Cate
     found = change_impact(
         decision,
         target,
-        unit.jobs.holding(value_id),
-        0 if target is None else unit.jobs.holding_both(value_id, target.id),
+        unit.links.count("job", value_id),
+        0 if target is None else unit.links.count_both("job", value_id, target.id),
     )
     if found is None:
         raise NotFound(f"The change of value {value_id} would change nothing else")
     return found
-
-
-def value_of(unit: Unit, category_id: int, value_id: int) -> Value:
-    """The value. Raises NotFound."""
-    category = category_of(unit, category_id).id
-    value = unit.values.value(value_id)
-    if value is None or value.category != category:
-        raise NotFound(f"Category {category} has no value {value_id}")
-    return value

@@ -1,11 +1,17 @@
 """Categories, without their values."""
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from collections.abc import Collection
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from ats_stub.store import schema
 from catrelay.models import Category, Rules
 
 table = schema.categories
+
+_BY_ID = select(table).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
+_VERSION = _BY_ID.with_only_columns(table.c.version)
+_SET_VERSION = update(table).where(table.c.tenant == bindparam("of"), table.c.id == bindparam("changed"))
 
 
 class CategoryStore:
@@ -24,8 +30,7 @@ class CategoryStore:
 
     def get(self, category: int) -> Category | None:
         """One category."""
-        statement = select(table).where(table.c.tenant == self._tenant, table.c.id == category)
-        row = self._connection.execute(statement).one_or_none()
+        row = self._connection.execute(_BY_ID, {"tenant": self._tenant, "id": category}).one_or_none()
         return None if row is None else _category(row)
 
     def with_key(self, key: str) -> Category | None:
@@ -44,17 +49,20 @@ class CategoryStore:
         known = (table.c.tenant == self._tenant) & (table.c.id == category.id)
         self._connection.execute(update(table).where(known).values(_columns(category)))
 
-    def delete(self, category: int) -> None:
-        """Remove a category, its values and every reference to them."""
-        for owned in (schema.links, schema.category_values):
-            self._connection.execute(delete(owned).where(owned.c.tenant == self._tenant, owned.c.category == category))
-        self._connection.execute(delete(table).where(table.c.tenant == self._tenant, table.c.id == category))
+    def version(self, category: int) -> int | None:
+        """Grows with every change of the category or of a value of it; None: there is no such category."""
+        return self._connection.scalar(_VERSION, {"tenant": self._tenant, "id": category})
 
-    def is_used(self, category: int) -> bool:
-        """Whether any object references a value of the category."""
-        links = schema.links
-        used = exists().where(links.c.tenant == self._tenant, links.c.category == category)
-        return bool(self._connection.scalar(select(used)))
+    def set_version(self, categories: Collection[int], version: int) -> None:
+        """Note that these categories changed."""
+        for category in categories:
+            self._connection.execute(_SET_VERSION, {"of": self._tenant, "changed": category, "version": version})
+
+    def delete(self, category: int) -> None:
+        """Remove a category and its values, which no object references any more."""
+        values = schema.category_values
+        self._connection.execute(delete(values).where(values.c.tenant == self._tenant, values.c.category == category))
+        self._connection.execute(delete(table).where(table.c.tenant == self._tenant, table.c.id == category))
 
 
 def _columns(category: Category) -> dict[str, object]:

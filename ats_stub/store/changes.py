@@ -6,19 +6,20 @@ from typing import Literal
 
 import orjson
 
-Kind = Literal["value", "category", "job", "moved"]
+ChangeKind = Literal["value", "category", "job", "user", "candidate", "moved-jobs", "moved-users", "moved-candidates"]
 PingOperation = Literal["insert", "update", "delete"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change. kind `moved`: all objects that the journal entry with seq *object* moved."""
+    """One change. kind `moved-...`: all objects with a link at *object* that the entry *moved_by* moved there."""
 
-    kind: Kind
+    kind: ChangeKind
     object: int
     operation: PingOperation
     category: int | None = None
     lists: dict[str, PingOperation] | None = None
+    moved_by: int | None = None
 
 
 class ChangeLog:
@@ -33,6 +34,12 @@ class ChangeLog:
         """Note *change*; it gets its position when the transaction commits."""
         self._changes.append(change)
 
+    @property
+    def categories(self) -> set[int]:
+        """Those that changed, or of which a value did."""
+        of_values = {each.category for each in self._changes if each.kind == "value" and each.category is not None}
+        return of_values | {each.object for each in self._changes if each.kind == "category"}
+
     def rows(self, *, after: int) -> list[dict[str, object]]:
         """The rows to insert, with positions that follow *after*."""
         return [
@@ -44,6 +51,7 @@ class ChangeLog:
                 "category": change.category,
                 "operation": change.operation,
                 "lists": None if change.lists is None else orjson.dumps(change.lists).decode(),
+                "moved_by": change.moved_by,
                 "at": self._now,
             }
             for position, change in enumerate(self._changes, start=after + 1)

@@ -8,14 +8,15 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from ats_stub.domain.jobs import JobList, searchable
+from ats_stub.domain.references import Kind
 from ats_stub.store import schema
+from ats_stub.store.links import LinkStore
 from catrelay.models import CategoriesActual
 
 table = schema.jobs
-links = schema.links
 category_values = schema.category_values
 
-KIND = "job"
+KIND: Kind = "job"
 
 DateColumn = Literal["publish_date", "internal_publish_date", "external_publish_date"]
 
@@ -50,11 +51,11 @@ class JobQuery:
         columns = [table.c.id] if self.by is None else [table.c[self.by], table.c.id]
         return [column.desc() for column in columns] if self.descending else list(columns)
 
-    def conditions(self, tenant: int, now: datetime) -> Iterator[ColumnElement[bool]]:
+    def conditions(self, tenant: int, links: LinkStore, now: datetime) -> Iterator[ColumnElement[bool]]:
         """What a job of *tenant* must meet to be in the list *now* and within the filters and bounds."""
         date = None if self.by is None else table.c[self.by]
         yield is_in(self.which, now)
-        yield from _in_categories(tenant, self.categories)
+        yield from _in_categories(tenant, links, self.categories)
         for word in sorted(set(searchable(self.keywords).split())):
             yield table.c.words.contains(word, autoescape=True)
         yield from _beyond(self.above, date, descending=False)
@@ -98,7 +99,7 @@ def _beyond(
         yield past(table.c.id, bound.id)
 
 
-def _in_categories(tenant: int, wanted: CategoriesActual | None) -> Iterator[ColumnElement[bool]]:
+def _in_categories(tenant: int, links: LinkStore, wanted: CategoriesActual | None) -> Iterator[ColumnElement[bool]]:
     """One condition per category: the job holds one of the values, or one below them."""
     for entry in wanted.root if wanted is not None else ():
         below = category_values.alias("below")
@@ -114,10 +115,4 @@ def _in_categories(tenant: int, wanted: CategoriesActual | None) -> Iterator[Col
         subtree = subtree.union(
             select(below.c.id).join(subtree, below.c.parent == subtree.c.id).where(below.c.tenant == tenant)
         )
-        yield table.c.id.in_(
-            select(links.c.object).where(
-                links.c.tenant == tenant,
-                links.c.kind == KIND,
-                links.c.value.in_(select(subtree.c.id)),
-            )
-        )
+        yield table.c.id.in_(links.objects(KIND, select(subtree.c.id)))

@@ -1,19 +1,19 @@
 """Jobs, with what they reference."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from ats_stub.domain.jobs import Job, JobList, words
-from ats_stub.domain.references import References, as_answered
+from ats_stub.domain.references import as_answered
 from ats_stub.store import schema
 from ats_stub.store.job_lists import KIND, JobQuery, is_in
+from ats_stub.store.links import Held, LinkStore
 from catrelay.models import Availability, JobWrite
 
 table = schema.jobs
-links = schema.links
 
 MEMBERS_ELSEWHERE = {"categories", "org"}
 """What the links say is not stored a second time in the document."""
@@ -22,10 +22,11 @@ MEMBERS_ELSEWHERE = {"categories", "org"}
 class JobStore:
     """The jobs of a tenant. What a job references is in the links, its org as a link of the org tree's category."""
 
-    def __init__(self, connection: Connection, tenant: int, orgs_category: int) -> None:
+    def __init__(self, connection: Connection, tenant: int, orgs_category: int, links: LinkStore) -> None:
         self._connection = connection
         self._tenant = tenant
         self._orgs_category = orgs_category
+        self._links = links
 
     def get(self, job: int) -> Job | None:
         """One job, templates included."""
@@ -44,42 +45,34 @@ class JobStore:
 
     def page(self, query: JobQuery, now: datetime) -> list[Job]:
         """The jobs that *query* asks for, in its order."""
-        return self._read(query.conditions(self._tenant, now), query.order, limit=query.limit)
+        return self._read(query.conditions(self._tenant, self._links, now), query.order, limit=query.limit)
 
     def insert(self, job: Job) -> None:
         """Add a job with its references."""
         self._connection.execute(insert(table).values(tenant=self._tenant, id=job.id, **_columns(job)))
-        self._link(job.id, job.references(self._orgs_category))
+        self._links.replace(KIND, job.id, job.references(self._orgs_category))
 
-    def update(self, job: Job, *, before: Job) -> None:
+    def update(self, job: Job) -> None:
         """Store a job's new state and references."""
         self._connection.execute(
             update(table).where(table.c.tenant == self._tenant, table.c.id == job.id).values(_columns(job))
         )
-        now, was = job.references(self._orgs_category), before.references(self._orgs_category)
-        self._unlink(job.id, _without(was, now))
-        self._link(job.id, _without(now, was))
-
-    def holding(self, value: int) -> int:
-        """How many jobs reference the value, templates included."""
-        return self._count(_holds(self._tenant, value))
-
-    def holding_both(self, value: int, other: int) -> int:
-        """How many jobs reference both values."""
-        return self._count(_holds(self._tenant, value), _holds(self._tenant, other))
+        self._links.replace(KIND, job.id, job.references(self._orgs_category))
 
     def open_holding(self, value: int, now: datetime) -> int:
         """How many open jobs reference the value."""
-        return self._count(_holds(self._tenant, value), is_in("jobs/open", now))
+        statement = select(func.count()).where(
+            table.c.tenant == self._tenant, self._holds(value), is_in("jobs/open", now)
+        )
+        return self._connection.scalar(statement) or 0
 
     def titles_holding(self, value: int, *, limit: int) -> list[str]:
         """Titles of the newest jobs that reference the value."""
-        found = self._read([_holds(self._tenant, value)], [table.c.id.desc()], limit=limit)
+        found = self._read([self._holds(value)], [table.c.id.desc()], limit=limit)
         return [job.state.title for job in found if job.state.title is not None]
 
-    def _count(self, *conditions: ColumnElement[bool]) -> int:
-        statement = select(func.count()).select_from(table).where(table.c.tenant == self._tenant, *conditions)
-        return self._connection.scalar(statement) or 0
+    def _holds(self, value: int) -> ColumnElement[bool]:
+        return table.c.id.in_(self._links.objects(KIND, [value]))
 
     def _read(
         self,
@@ -92,55 +85,15 @@ class JobStore:
             table.c.tenant == self._tenant, *conditions
         )
         rows = self._connection.execute(statement.order_by(*order).limit(limit)).all()
-        references = self._references([row.id for row in rows])
-        return [self._job(row, references[row.id]) for row in rows]
+        held = self._links.of(KIND, [row.id for row in rows])
+        return [self._job(row, held[row.id]) for row in rows]
 
-    def _references(self, jobs: Sequence[int]) -> dict[int, dict[int, list[int]]]:
-        statement = select(links.c.object, links.c.category, links.c.value).where(
-            links.c.tenant == self._tenant, links.c.kind == KIND, links.c.object.in_(jobs)
-        )
-        references: dict[int, dict[int, list[int]]] = {job: {} for job in jobs}
-        for job, category, value in self._connection.execute(statement) if jobs else ():
-            references[job].setdefault(category, []).append(value)
-        return references
-
-    def _job(self, row: Row[int, str, datetime], references: dict[int, list[int]]) -> Job:
-        orgs = references.pop(self._orgs_category, None)
+    def _job(self, row: Row[int, str, datetime], held: Held) -> Job:
+        orgs = held.references.pop(self._orgs_category, None)
         state = JobWrite.model_validate_json(row.document).model_copy(
-            update={"org": orgs[0] if orgs else None, "categories": as_answered(references)}
+            update={"org": min(orgs) if orgs else None, "categories": as_answered(held.references)}
         )
-        return Job(row.id, state, row.date_last_updated)
-
-    def _link(self, job: int, references: References) -> None:
-        rows = [
-            {"tenant": self._tenant, "kind": KIND, "object": job, "category": category, "value": value}
-            for category, values in references.items()
-            for value in values
-        ]
-        if rows:
-            self._connection.execute(insert(links), rows)
-
-    def _unlink(self, job: int, references: References) -> None:
-        for category, values in references.items():
-            self._connection.execute(
-                delete(links).where(
-                    links.c.tenant == self._tenant,
-                    links.c.kind == KIND,
-                    links.c.object == job,
-                    links.c.category == category,
-                    links.c.value.in_(values),
-                )
-            )
-
-
-def _holds(tenant: int, value: int) -> ColumnElement[bool]:
-    return table.c.id.in_(
-        select(links.c.object).where(links.c.tenant == tenant, links.c.kind == KIND, links.c.value == value)
-    )
-
-
-def _without(references: References, others: References) -> dict[int, Collection[int]]:
-    return {category: set(values) - set(others.get(category, ())) for category, values in references.items()}
+        return Job(row.id, state, held.latest(row.date_last_updated))
 
 
 def _columns(job: Job) -> dict[str, object]:

@@ -1,17 +1,36 @@
 """The journal of remaps."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from ats_stub.store import schema
-from catrelay.models import JournalEntry, JournalPage
+from catrelay.models import JournalEntry
 from catrelay.problems import JournalCompacted
 
 if TYPE_CHECKING:
     from ats_stub.store.unit import Counters
 
 table = schema.journal
+
+# Built once, like those of the values.
+_PAGE = (
+    select(table.c.entry)
+    .where(table.c.tenant == bindparam("tenant"), table.c.seq > bindparam("after"))
+    .order_by(table.c.seq)
+    .limit(bindparam("limit"))
+)
+_PAGE_OF_CATEGORY = _PAGE.where(table.c.category == bindparam("category"))
+_FIRST = select(func.min(table.c.seq)).where(table.c.tenant == bindparam("tenant"))
+
+
+@dataclass(frozen=True)
+class Remap:
+    """An entry as an undo sees it. parent: where a remap's value stood."""
+
+    entry: JournalEntry
+    parent: int | None
 
 
 class JournalStore:
@@ -27,61 +46,81 @@ class JournalStore:
         self._counters.seq += 1
         return self._counters.seq
 
-    def append(self, entry: JournalEntry) -> None:
-        """Write *entry*, whose seq came from *next_seq*."""
+    def append(self, entry: JournalEntry, *, parent: int | None = None) -> None:
+        """Write *entry*, whose seq came from *next_seq*. parent: of a remap, where its value stood."""
         self._connection.execute(
-            insert(table).values(
-                tenant=self._tenant,
-                seq=entry.seq,
-                category=entry.category,
-                value=entry.id,
-                operation=entry.operation,
-                remapped_to=entry.remapped_to,
-                moved=entry.moved,
-                undoes=entry.undoes,
-                at=entry.at,
-                app=entry.by,
-            )
+            insert(table),
+            {
+                "tenant": self._tenant,
+                "seq": entry.seq,
+                "category": entry.category,
+                "value": entry.id,
+                "operation": entry.operation,
+                "undoes": entry.undoes,
+                "parent": parent,
+                "at": entry.at,
+                "entry": entry.to_json().decode(),
+            },
         )
 
-    def after(self, seq: int, *, limit: int, category: int | None = None) -> JournalPage:
-        """The page of entries above *seq*, of one category or of all.
+    def set_moved(self, seq: int, moved: int) -> None:
+        """Note how many objects an entry moved, once they all have; nothing when it was dropped meanwhile."""
+        found = self.find(seq)
+        if found is not None:
+            entry = found.entry.model_copy(update={"moved": moved})
+            self._connection.execute(update(table).where(self._is(seq)).values(entry=entry.to_json().decode()))
 
-        Raises JournalCompacted when entries above *seq* are no longer there.
+    def page(self, after: int, *, limit: int, category: int | None = None) -> bytes:
+        """The page of entries above *after*, of one category or of all: JSON of a JournalPage.
+
+        Raises JournalCompacted when entries above *after* are no longer there.
         """
-        first = self._first_seq()
-        if seq + 1 < first:
+        first = self.first_seq()
+        if after + 1 < first:
             raise JournalCompacted(f"The journal starts at {first}; read the trees instead", firstSeq=first)
-        statement = select(table).where(table.c.tenant == self._tenant, table.c.seq > seq)
-        if category is not None:
-            statement = statement.where(table.c.category == category)
-        rows = self._connection.execute(statement.order_by(table.c.seq).limit(limit))
-        return JournalPage(
-            results=tuple(_entry(row) for row in rows),
-            last_seq=self._counters.seq,
-            first_seq=first,
-            epoch=self._counters.epoch,
+        given = {"tenant": self._tenant, "after": after, "limit": limit}
+        if category is None:
+            rows = self._connection.scalars(_PAGE, given)
+        else:
+            rows = self._connection.scalars(_PAGE_OF_CATEGORY, given | {"category": category})
+        counters = self._counters
+        return (
+            f'{{"results":[{",".join(rows)}],"lastSeq":{counters.seq},"firstSeq":{first},"epoch":"{counters.epoch}"}}'
+        ).encode()
+
+    def find(self, seq: int) -> Remap | None:
+        """One entry."""
+        row = self._connection.execute(select(table.c.entry, table.c.parent).where(self._is(seq))).one_or_none()
+        return None if row is None else Remap(JournalEntry.model_validate_json(row.entry), row.parent)
+
+    def undone_by(self, seq: int) -> int | None:
+        """The seq of the entry that takes *seq* back."""
+        statement = select(table.c.seq).where(table.c.tenant == self._tenant, table.c.undoes == seq)
+        return self._connection.scalar(statement)
+
+    def standing_after(self, seq: int, value: int) -> int | None:
+        """The newest entry after *seq* that took the value away, by remap or inactivation, and was not taken back."""
+        undo = table.alias("undo")
+        taken_back = select(undo.c.seq).where(undo.c.tenant == self._tenant, undo.c.undoes == table.c.seq).exists()
+        statement = select(func.max(table.c.seq)).where(
+            table.c.tenant == self._tenant,
+            table.c.value == value,
+            table.c.seq > seq,
+            table.c.operation.in_(("remap", "inactivate")),
+            ~taken_back,
         )
+        newest: int | None = self._connection.scalar(statement)
+        return newest
 
     def last_of(self, category: int) -> int:
         """The seq of the category's newest entry, 0 when it has none."""
         statement = select(func.max(table.c.seq)).where(table.c.tenant == self._tenant, table.c.category == category)
         return self._connection.scalar(statement) or 0
 
-    def _first_seq(self) -> int:
-        first = self._connection.scalar(select(func.min(table.c.seq)).where(table.c.tenant == self._tenant))
+    def first_seq(self) -> int:
+        """The oldest that is kept; the next to come when none is."""
+        first = self._connection.scalar(_FIRST, {"tenant": self._tenant})
         return self._counters.seq + 1 if first is None else first
 
-
-def _entry(row: Row[tuple[object, ...]]) -> JournalEntry:
-    return JournalEntry(
-        seq=row.seq,
-        category=row.category,
-        id=row.value,
-        operation=row.operation,
-        remapped_to=row.remapped_to,
-        moved=row.moved,
-        undoes=row.undoes,
-        at=row.at,
-        by=row.app,
-    )
+    def _is(self, seq: int) -> ColumnElement[bool]:
+        return (table.c.tenant == self._tenant) & (table.c.seq == seq)

@@ -8,6 +8,8 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -26,12 +28,13 @@ def _tenant() -> Column[int]:
     return Column("tenant", ForeignKey("tenants.tenant", ondelete="CASCADE"), nullable=False)
 
 
-# A write locks its tenant's row here first: ids, seq and position have no gaps and are commit-ordered.
+# A write locks its tenant's row here first: seq and position have no gaps and are commit-ordered.
 counters = Table(
     "counters",
     metadata,
     _tenant(),
     Column("next_id", BigInteger, nullable=False),
+    Column("next_link", BigInteger, nullable=False, server_default="1"),
     Column("seq", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("epoch", Text, nullable=False),
@@ -39,6 +42,7 @@ counters = Table(
     PrimaryKeyConstraint("tenant"),
 )
 
+# version: grows with every change of the category or of a value of it.
 categories = Table(
     "categories",
     metadata,
@@ -49,9 +53,11 @@ categories = Table(
     Column("code", Text),
     Column("job_rules", Text, nullable=False),
     Column("candidate_rules", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "id"),
 )
 
+# node: the value as answered, ready JSON. The other columns are what statements look for and order by.
 category_values = Table(
     "category_values",
     metadata,
@@ -66,24 +72,59 @@ category_values = Table(
     Column("available", Boolean, nullable=False),
     Column("remapped_to", BigInteger),
     Column("location", Text),
+    Column("node", Text, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("tenant", "id"),
     Index("category_values_external_id", "tenant", "category", "external_id", unique=True),
     Index("category_values_available", "tenant", "category", "available", "id"),
     Index("category_values_parent", "tenant", "parent"),
 )
 
-# What objects reference: one row per object and value. kind: job, user, candidate, application.
+# What objects reference. kind: job, user, candidate, application. link: grows in the order in which links are made.
+# value: negative once an inactivation took it away, by its seq. trail: the remaps that moved it, as `,5,12`.
+# moved_by: the seq of what moved it last; 0: nothing did. An object can have several links at a value that others were
+# remapped to, and references it once. Only LinkStore knows where a link really is: see pending_moves.
 links = Table(
     "links",
     metadata,
     _tenant(),
     Column("kind", Text, nullable=False),
     Column("object", BigInteger, nullable=False),
+    Column("link", BigInteger, nullable=False),
     Column("category", BigInteger, nullable=False),
     Column("value", BigInteger, nullable=False),
-    PrimaryKeyConstraint("tenant", "kind", "object", "category", "value"),
-    Index("links_value", "tenant", "value", "kind", "object"),
+    Column("trail", Text, nullable=False),
+    Column("moved_by", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "kind", "object", "link"),
+    Index("links_value", "tenant", "value", "kind", "object", "moved_by"),
     sqlite_with_rowid=False,
+)
+
+# When the links were moved that have this seq in moved_by; kept when the journal is compacted.
+move_dates = Table(
+    "move_dates",
+    metadata,
+    _tenant(),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant", "seq"),
+)
+
+# Moves whose links have not all followed yet; see ats_stub.domain.moves. objects: how many have.
+pending_moves = Table(
+    "pending_moves",
+    metadata,
+    _tenant(),
+    Column("seq", BigInteger, nullable=False),
+    Column("category", BigInteger, nullable=False),
+    Column("source", BigInteger, nullable=False),
+    Column("target", BigInteger, nullable=False),
+    Column("before_link", BigInteger, nullable=False),
+    Column("undoes", BigInteger),
+    Column("at", UtcDateTime, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("users", BigInteger, nullable=False),
+    Column("candidates", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "seq"),
 )
 
 # Columns are what lists filter and order by; *document* is the job as answered, without id, date and categories.
@@ -109,6 +150,7 @@ jobs = Table(
     Index("jobs_publish_date", "tenant", "publish_date", "id"),
 )
 
+# entry: the entry as answered, ready JSON. parent: of a remap, where its value stood.
 journal = Table(
     "journal",
     metadata,
@@ -117,30 +159,19 @@ journal = Table(
     Column("category", BigInteger, nullable=False),
     Column("value", BigInteger, nullable=False),
     Column("operation", Text, nullable=False),
-    Column("remapped_to", BigInteger),
-    Column("moved", BigInteger),
     Column("undoes", BigInteger),
+    Column("parent", BigInteger),
     Column("at", UtcDateTime, nullable=False),
-    Column("app", Text, nullable=False),
+    Column("entry", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "seq"),
     Index("journal_category", "tenant", "category", "seq"),
+    Index("journal_value", "tenant", "value", "seq"),
+    Index("journal_undoes", "tenant", "undoes"),
 )
 
-# Which objects a journal entry moved. kept: the object had the target already.
-receipts = Table(
-    "receipts",
-    metadata,
-    _tenant(),
-    Column("seq", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("object", BigInteger, nullable=False),
-    Column("kept", Boolean, nullable=False),
-    PrimaryKeyConstraint("tenant", "seq", "kind", "object"),
-    sqlite_with_rowid=False,
-)
-
-# The change log: what changed, in commit order. kind: value, category, job, or moved (object: the seq whose receipts
-# name the jobs). lists: for a job, JSON of topic to deltaPing operation for each list that it is or was in.
+# The change log: what changed, in commit order. kind: value, category, job, user, candidate; or moved-jobs,
+# moved-users, moved-candidates: those with a link at the value *object* (see links) that *moved_by* moved there.
+# lists: for a job, JSON of topic to deltaPing operation for each list that it is or was in.
 changes = Table(
     "changes",
     metadata,
@@ -151,6 +182,7 @@ changes = Table(
     Column("category", BigInteger),
     Column("operation", Text, nullable=False),
     Column("lists", Text),
+    Column("moved_by", BigInteger),
     Column("at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant", "position"),
 )
@@ -199,4 +231,20 @@ failing_pings = Table(
     Column("next_attempt", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant", "subscription", "ping"),
     ForeignKeyConstraint(["tenant", "subscription"], ["subscriptions.tenant", "subscriptions.id"], ondelete="CASCADE"),
+)
+
+# The answers that a repeat of a request is given again, by its Idempotency-Key. fingerprint: of the request.
+answers = Table(
+    "answers",
+    metadata,
+    _tenant(),
+    Column("app", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant", "app", "key"),
+    Index("answers_at", "tenant", "at"),
 )

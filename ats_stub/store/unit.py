@@ -1,29 +1,50 @@
 """Units of work: one snapshot to read from, or one transaction to write in, for one tenant."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from ats_stub.store import schema
+from ats_stub.store.answers import AnswerStore
 from ats_stub.store.categories import CategoryStore
 from ats_stub.store.changes import ChangeLog
 from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
+from ats_stub.store.links import LinkStore
+from ats_stub.store.moves import MoveStore
 from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.values import ValueStore
 from catrelay.database import Database
+from catrelay.models import Wire
 from catrelay.problems import Forbidden
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a write depends on, of what its sender saw.
+
+    match: raises PreconditionFailed unless the present representation is the one that was seen. journal_seq: of the
+    category's journal, when it was seen.
+    """
+
+    match: Callable[[bytes], None] | None = None
+    journal_seq: int | None = None
+
+
+NO_CONDITIONS = Conditions()
+
+
 class Store:
-    """The ATS's database."""
+    """The ATS's database. moving: set when a remap left links behind that have to follow."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.moving = threading.Event()
 
     @contextmanager
     def read(self, tenant: int) -> Iterator["Unit"]:
@@ -32,26 +53,38 @@ class Store:
             yield Unit(connection, tenant, _counters(connection, tenant, lock=False))
 
     @contextmanager
-    def write(self, tenant: int, *, app: str, now: datetime) -> Iterator["WriteUnit"]:
+    def write(
+        self, tenant: int, *, app: str, now: datetime, conditions: Conditions | None = None
+    ) -> Iterator["WriteUnit"]:
         """A transaction on one tenant, serialised with its other writes from the first statement on.
 
         app: who asks for it. Commits on a clean exit, rolls back on any exception.
         """
-        with self.database.write() as connection:
-            unit = WriteUnit(connection, tenant, _counters(connection, tenant, lock=True), app, now)
+        with self.database.write(tenant) as connection:
+            counters = _counters(connection, tenant, lock=True)
+            unit = WriteUnit(connection, tenant, counters, app, now, conditions or NO_CONDITIONS)
             yield unit
             unit.flush()
+        if unit.moves.has_started:
+            self.moving.set()
 
 
 @dataclass
 class Counters:
-    """A tenant's numbers. next_id: the next id to give; seq: the journal's last; position: the change log's last."""
+    """A tenant's numbers.
+
+    next_id, next_link: the next to give. seq: the journal's last. position: the change log's last.
+    """
 
     next_id: int
+    next_link: int
     seq: int
     position: int
     epoch: str
     orgs_category: int
+
+
+_COUNTED = update(schema.counters).where(schema.counters.c.tenant == bindparam("of"))
 
 
 def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
@@ -62,7 +95,7 @@ def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
     ).one_or_none()
     if row is None:
         raise Forbidden("The tenant of this token is no longer there")
-    return Counters(row.next_id, row.seq, row.position, row.epoch, row.orgs_category)
+    return Counters(row.next_id, row.next_link, row.seq, row.position, row.epoch, row.orgs_category)
 
 
 class Unit:
@@ -86,7 +119,17 @@ class Unit:
     @cached_property
     def jobs(self) -> JobStore:
         """Jobs with what they reference."""
-        return JobStore(self.connection, self.tenant, self.counters.orgs_category)
+        return JobStore(self.connection, self.tenant, self.counters.orgs_category, self.links)
+
+    @cached_property
+    def moves(self) -> MoveStore:
+        """Remaps whose links have not all followed yet."""
+        return MoveStore(self.connection, self.tenant)
+
+    @cached_property
+    def links(self) -> LinkStore:
+        """What objects reference."""
+        return LinkStore(self.connection, self.tenant, self.counters, self.moves)
 
     @cached_property
     def journal(self) -> JournalStore:
@@ -106,11 +149,26 @@ class WriteUnit(Unit):
     by *flush*, right before the commit.
     """
 
-    def __init__(self, connection: Connection, tenant: int, counters: Counters, app: str, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tenant: int,
+        counters: Counters,
+        app: str,
+        now: datetime,
+        conditions: Conditions,
+    ) -> None:
         super().__init__(connection, tenant, counters)
         self.app = app
         self.now = now
+        self.conditions = conditions
         self.changes = ChangeLog(tenant, now)
+        self.answers = AnswerStore(connection, tenant, app)
+
+    def check_match(self, present: Wire) -> None:
+        """Raise PreconditionFailed when the request depends on another state than *present*, as GET answers it."""
+        if self.conditions.match is not None:
+            self.conditions.match(present.to_json())
 
     def new_id(self) -> int:
         """An id that this tenant never had."""
@@ -120,13 +178,19 @@ class WriteUnit(Unit):
 
     def flush(self) -> None:
         """Write the buffered change log rows and the counters."""
-        rows = self.changes.rows(after=self.counters.position)
+        counters = self.counters
+        rows = self.changes.rows(after=counters.position)
         if rows:
             self.connection.execute(insert(schema.changes), rows)
-            self.counters.position += len(rows)
-        counters = self.counters
+            counters.position += len(rows)
+            self.categories.set_version(self.changes.categories, counters.position)
         self.connection.execute(
-            update(schema.counters)
-            .where(schema.counters.c.tenant == self.tenant)
-            .values(next_id=counters.next_id, seq=counters.seq, position=counters.position)
+            _COUNTED,
+            {
+                "of": self.tenant,
+                "next_id": counters.next_id,
+                "next_link": counters.next_link,
+                "seq": counters.seq,
+                "position": counters.position,
+            },
         )

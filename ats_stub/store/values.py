@@ -1,17 +1,17 @@
-"""Values of categories, and the references of objects to them."""
+"""Values of categories."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal, select, update
+import orjson
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
 from catrelay.models import Location
+from catrelay.trees import nested_json
 
 table = schema.category_values
-links = schema.links
-receipts = schema.receipts
 
 _MAX_EXACT = 2**53
 
@@ -37,6 +37,9 @@ _BY_EXTERNAL_ID = select(*_FIELDS).where(
     table.c.external_id == bindparam("external_id"),
 )
 _CHILDREN = select(table.c.id).where(table.c.tenant == bindparam("tenant"), table.c.parent == bindparam("parent"))
+_NODES = select(table.c.id, table.c.parent, table.c.sequence, table.c.name, table.c.node).where(
+    table.c.tenant == bindparam("tenant"), table.c.category == bindparam("category"), table.c.available.is_(True)
+)
 
 
 class ValueStore:
@@ -71,6 +74,10 @@ class ValueStore:
         )
         return [_value(row) for row in self._connection.execute(statement)]
 
+    def tree(self, category: int) -> bytes:
+        """The available values of the category, nested and in order: JSON of CategoryValues."""
+        return nested_json(self._connection.execute(_NODES, {"tenant": self._tenant, "category": category}))
+
     def unavailable(self, category: int, *, after: int, limit: int) -> list[Value]:
         """Unavailable values of the category with an id above *after*, by id."""
         statement = (
@@ -97,57 +104,6 @@ class ValueStore:
         self._connection.execute(update(table).where(known).values(_columns(value)))
         self._known[value.id] = value
 
-    def take_away(self, value_id: int, *, seq: int) -> int:
-        """Remove every reference to the value, with a receipt each for *seq*. Returns how many objects had one."""
-        count = self._write_receipts(value_id, seq=seq, target=None)
-        self._connection.execute(delete(links).where(links.c.tenant == self._tenant, links.c.value == value_id))
-        return count
-
-    def move(self, value_id: int, *, to: int, seq: int) -> int:
-        """Point every reference to the value at *to* instead, with a receipt each for *seq*.
-
-        An object that has *to* already keeps it once. Returns how many objects had a reference.
-        """
-        count = self._write_receipts(value_id, seq=seq, target=to)
-        moved_by_seq = and_(
-            receipts.c.tenant == links.c.tenant,
-            receipts.c.seq == seq,
-            receipts.c.kind == links.c.kind,
-            receipts.c.object == links.c.object,
-            receipts.c.kept.is_(False),
-        )
-        from_value = and_(links.c.tenant == self._tenant, links.c.value == value_id)
-        self._connection.execute(update(links).where(from_value, exists().where(moved_by_seq)).values(value=to))
-        self._connection.execute(delete(links).where(from_value))
-        return count
-
-    def _write_receipts(self, value_id: int, *, seq: int, target: int | None) -> int:
-        has_target = links.alias("has_target")
-        kept = exists().where(
-            has_target.c.tenant == links.c.tenant,
-            has_target.c.kind == links.c.kind,
-            has_target.c.object == links.c.object,
-            has_target.c.category == links.c.category,
-            has_target.c.value == target,
-        )
-        moving = select(
-            links.c.tenant, literal(seq), links.c.kind, links.c.object, literal(False) if target is None else kept
-        ).where(links.c.tenant == self._tenant, links.c.value == value_id)
-        written = self._connection.execute(
-            insert(receipts).from_select(["tenant", "seq", "kind", "object", "kept"], moving),
-            execution_options={"preserve_rowcount": True},
-        )
-        return written.rowcount
-
-    def touch_moved_jobs(self, *, seq: int, at: object) -> int:
-        """Bump dateLastUpdated of the jobs that *seq* moved. Returns how many."""
-        jobs = schema.jobs
-        moved = select(receipts.c.object).where(
-            receipts.c.tenant == self._tenant, receipts.c.seq == seq, receipts.c.kind == "job"
-        )
-        statement = update(jobs).where(jobs.c.tenant == self._tenant, jobs.c.id.in_(moved))
-        return self._connection.execute(statement.values(date_last_updated=at)).rowcount
-
 
 def _columns(value: Value) -> dict[str, object]:
     return {
@@ -160,6 +116,7 @@ def _columns(value: Value) -> dict[str, object]:
         "available": value.available,
         "remapped_to": value.remapped_to,
         "location": None if value.location is None else value.location.to_json().decode(),
+        "node": orjson.dumps(value.document()).decode(),
     }
 
 

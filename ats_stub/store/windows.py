@@ -12,12 +12,12 @@ from ats_stub.store.job_lists import is_in
 from catrelay.models import Topic
 
 changes = schema.changes
-receipts = schema.receipts
+links = schema.links
 jobs = schema.jobs
 
 MAX_WINDOW_CHANGES = 1_000
 MAX_MOVED_JOBS = 1_000
-"""Of all `moved` rows of a window together."""
+"""Of all `moved-...` rows of a window together."""
 
 
 def read_window(
@@ -34,9 +34,9 @@ def read_window(
     end, moved_jobs_left = cursor, MAX_MOVED_JOBS
     pinged_topics = [topic for topic in JOB_TOPICS if topic in topics]
     for change in _changes_after(connection, tenant, cursor.position):
-        if change.kind == "moved" and pinged_topics:
+        if change.kind == "moved-jobs" and pinged_topics:
             after = cursor.object if change.position == cursor.position + 1 else 0
-            found = _moved_jobs(connection, tenant, change.object, after=after, limit=moved_jobs_left, now=now)
+            found = _moved_jobs(connection, tenant, change, after=after, limit=moved_jobs_left, now=now)
             for job, lists in found:
                 pings.extend(pings_of_moved_job(change.position, job, lists, topics))
             if len(found) == moved_jobs_left:
@@ -59,20 +59,25 @@ def _changes_after(connection: Connection, tenant: int, position: int) -> Iterat
 
 
 def _moved_jobs(
-    connection: Connection, tenant: int, seq: int, *, after: int, limit: int, now: datetime
+    connection: Connection, tenant: int, change: Change, *, after: int, limit: int, now: datetime
 ) -> list[tuple[int, list[Topic]]]:
-    """Jobs that *seq* moved and that are open now, by id, with the lists they are in."""
+    """Jobs that *change* moved and that are open now, by id, with the lists they are in.
+
+    Those that moved on since are told of by what moved them on.
+    """
     statement = (
-        select(receipts.c.object, is_in("jobs/open/externally", now).label("externally"))
-        .join(jobs, (jobs.c.tenant == receipts.c.tenant) & (jobs.c.id == receipts.c.object))
+        select(links.c.object, is_in("jobs/open/externally", now).label("externally"))
+        .join(jobs, (jobs.c.tenant == links.c.tenant) & (jobs.c.id == links.c.object))
         .where(
-            receipts.c.tenant == tenant,
-            receipts.c.seq == seq,
-            receipts.c.kind == "job",
-            receipts.c.object > after,
+            links.c.tenant == tenant,
+            links.c.value == change.object,
+            links.c.kind == "job",
+            links.c.moved_by == change.moved_by,
+            links.c.object > after,
             is_in("jobs/open", now),
         )
-        .order_by(receipts.c.object)
+        .distinct()
+        .order_by(links.c.object)
         .limit(limit)
     )
     return [
@@ -88,5 +93,6 @@ def _change(row: Row[tuple[object, ...]]) -> Change:
         object=row.object,
         operation=row.operation,
         category=row.category,
+        moved_by=row.moved_by,
         lists={} if row.lists is None else orjson.loads(row.lists),
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from catrelay.models.wire import Id, Moment, Text, Wire
+from catrelay.models.wire import MAX_ID, Id, Moment, Text, Wire
 
 DEFAULT_PAGE_ENTRIES = 500
 MAX_PAGE_ENTRIES = 5_000
@@ -42,3 +42,9 @@ class JournalPage(Wire):
     last_seq: int | None = Field(default=None, ge=0)
     first_seq: int | None = Field(default=None, ge=1)
     epoch: Text | None = None
+
+
+class Undo(Wire):
+    """Body of `POST .../values/undo`: which remap to take back."""
+
+    seq: int = Field(ge=1, le=MAX_ID)

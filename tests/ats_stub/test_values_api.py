@@ -256,7 +256,7 @@ def test_unknown_ids_paths_and_methods_are_problems(ats: Running, category: int)
     assert ats.refused("GET", "/categories/remapped", query={"since": 1}) == (400, "invalid-request")
     refused = ats.call("DELETE", f"/categories/byID/{category}/values")
     assert refused.status_code == 405
-    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 def test_a_category_is_renamed_and_deleted_with_an_entry_per_value(ats: Running, category: int) -> None:

@@ -1,0 +1,62 @@
+"""The mover: lets links follow remaps, a piece at a time between what others write, as long as the ATS runs."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+
+from ats_stub.operations.journal import BEGINNING, move_on
+from ats_stub.store import Store
+from ats_stub.store.moves import Place, tenants_with_moves
+
+log = structlog.get_logger()
+
+APP = "ats"
+POLL_SECONDS = 2.0
+"""For what another process left behind: no commit of its wakes this one."""
+
+
+class Mover:
+    """Moves within *running*. Any number of processes may move in one database: each piece is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stop = threading.Event()
+        self._reached: dict[int, tuple[int, Place]] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Move until the block is left; then stop after the piece that is under way."""
+        # A thread of its own: requests wait for their turn to write in the pool's.
+        moving = threading.Thread(target=self._run, name="mover")
+        moving.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._store.moving.set()
+            await asyncio.to_thread(moving.join)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._store.moving.clear()
+            try:
+                tenants = tenants_with_moves(self._store.database)
+                for tenant in tenants:
+                    self._move_on(tenant)
+                is_idle = not tenants
+            except Exception:  # the database may come back
+                log.exception("cannot let links follow remaps")
+                is_idle = True
+            if is_idle:
+                self._store.moving.wait(POLL_SECONDS)
+
+    def _move_on(self, tenant: int) -> None:
+        seq, place = self._reached.pop(tenant, (0, BEGINNING))
+        with self._store.write(tenant, app=APP, now=datetime.now(UTC)) as unit:
+            reached = move_on(unit, seq, place)
+        if reached is not None:
+            self._reached[tenant] = reached
