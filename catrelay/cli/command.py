@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 
 import typer
 
+from catrelay.cli.export import EXAMPLE as EXPORT_EXAMPLE
+from catrelay.cli.export import export
 from catrelay.cli.failure import EXIT_FAILURE, explain
 from catrelay.cli.group import new_group
+from catrelay.cli.import_ import EXAMPLE as IMPORT_EXAMPLE
+from catrelay.cli.import_ import import_
 from catrelay.cli.journal import EXAMPLE as JOURNAL_EXAMPLE
 from catrelay.cli.journal import journal
 from catrelay.cli.services import run_service_command, service_names
@@ -45,6 +49,8 @@ def build_command() -> typer.Typer:
     app.command(epilog=DEMO_EXAMPLE)(demo)
     app.command(epilog=STATUS_EXAMPLE)(status)
     app.command(epilog=JOURNAL_EXAMPLE)(journal)
+    app.command(epilog=EXPORT_EXAMPLE)(export)
+    app.command("import", epilog=IMPORT_EXAMPLE)(import_)
     app.add_typer(values, name="values")
     app.add_typer(upload, name="upload")
     app.add_typer(subscriptions, name="subscriptions")

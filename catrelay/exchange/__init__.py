@@ -1,0 +1,1 @@
+"""A tenant's data in one file, and from that file into another tenant. Source: docs/contract/export-format.md."""
