@@ -14,7 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from catrelay.models import (
     BatchResults,
+    CandidateRead,
+    CandidatesRead,
     Categories,
+    CategoriesActual,
     Category,
     CategoryValue,
     CategoryValues,
@@ -32,12 +35,15 @@ from catrelay.models import (
     SubscriptionList,
     UploadPlan,
     UploadStatus,
+    UserRead,
+    UsersRead,
     ValueList,
 )
 from catrelay.problems import NotFound, Problem, ServiceUnreachable
 
 Model = TypeVar("Model", bound=BaseModel)
 Answer = TypeVar("Answer")
+Page = TypeVar("Page", JobsRead, UsersRead, CandidatesRead)
 
 REQUEST_TIMEOUT = timedelta(seconds=30)
 
@@ -259,12 +265,58 @@ class AtsClient(ServiceClient):
         self, which: str = "/jobs", *, categories: str | None = None, keywords: str | None = None
     ) -> AsyncIterator[JobRead]:
         """All jobs of a list (`/jobs`, `/jobs/open`, ...), by id, fetched page by page."""
-        filters = {"categories": categories, "keywords": keywords}
-        after = 0
-        while True:
-            page = await self.get(which, JobsRead, {**filters, "gtID": after, "limit": 100})
+        async for page in self._pages(which, JobsRead, {"categories": categories, "keywords": keywords}):
             for job in page.results:
                 yield job
+
+    async def create_user(self, user: Mapping[str, object]) -> UserRead:
+        """Make a user."""
+        return await self.post("/users", UserRead, user)
+
+    async def user(self, user: int) -> UserRead:
+        """One user."""
+        return await self.get(f"/users/byID/{user}", UserRead)
+
+    async def patch_user(self, user: int, patch: Mapping[str, object]) -> UserRead:
+        """Change a user by JSON Merge Patch."""
+        return self.parse(await self.request("PATCH", f"/users/byID/{user}", body=patch), UserRead)
+
+    async def users(self, which: str = "/users", *, keywords: str | None = None) -> AsyncIterator[UserRead]:
+        """All users of a list (`/users`, `/users/active`, ...), by id, fetched page by page."""
+        async for page in self._pages(which, UsersRead, {"keywords": keywords}):
+            for user in page.results:
+                yield user
+
+    async def create_candidate(self, candidate: Mapping[str, object]) -> CandidateRead:
+        """Make a candidate."""
+        return await self.post("/candidates", CandidateRead, candidate)
+
+    async def candidate(self, candidate: int) -> CandidateRead:
+        """One candidate."""
+        return await self.get(f"/candidates/byID/{candidate}", CandidateRead)
+
+    async def patch_candidate(self, candidate: int, patch: Mapping[str, object]) -> CandidateRead:
+        """Change a candidate by JSON Merge Patch."""
+        return self.parse(await self.request("PATCH", f"/candidates/byID/{candidate}", body=patch), CandidateRead)
+
+    async def candidates(
+        self, *, categories: str | None = None, keywords: str | None = None
+    ) -> AsyncIterator[CandidateRead]:
+        """All candidates, by id, fetched page by page. Only if the ATS has the capability `candidates.list`."""
+        async for page in self._pages("/candidates", CandidatesRead, {"categories": categories, "keywords": keywords}):
+            for candidate in page.results:
+                yield candidate
+
+    async def merged_categories(self, candidate: int, chosen: CategoriesActual) -> CategoriesActual:
+        """*chosen* together with what the candidate references, put as briefly as possible."""
+        path = f"/candidates/byID/{candidate}/categories/merges"
+        return self.parse(await self.request("POST", path, body=chosen), CategoriesActual)
+
+    async def _pages(self, which: str, model: type[Page], filters: Mapping[str, str | None]) -> AsyncIterator[Page]:
+        after = 0
+        while True:
+            page = await self.get(which, model, {**filters, "gtID": after, "limit": 100})
+            yield page
             if len(page.results) < 100:
                 return
             after = page.results[-1].id

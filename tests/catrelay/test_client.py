@@ -242,6 +242,44 @@ def test_jobs_are_made_read_and_patched() -> None:
     assert asked(AtsClient, lambda ats: ats.patch_job(5, patch), answer(JOB)) == ("PATCH", "/jobs/byID/5", patch)
 
 
+def test_users_and_candidates_are_read_page_by_page() -> None:
+    pages = [answer({"results": [{"id": number} for number in range(1, 101)]}), answer({"results": [{"id": 101}]})]
+
+    async def users(ats: AtsClient) -> list[int]:
+        return [user.id async for user in ats.users("/users/active", keywords="ann")]
+
+    async def candidates(ats: AtsClient) -> list[int]:
+        return [candidate.id async for candidate in ats.candidates(categories="[]")]
+
+    found, neighbour = call(AtsClient, users, *pages)
+    assert found == list(range(1, 102))
+    assert [target for _, target, _ in neighbour.asked] == [
+        "/t/acme/users/active?keywords=ann&gtID=0&limit=100",
+        "/t/acme/users/active?keywords=ann&gtID=100&limit=100",
+    ]
+
+    none, neighbour = call(AtsClient, candidates, answer({"results": []}))
+    assert none == []
+    assert neighbour.asked == [("GET", "/t/acme/candidates?categories=%5B%5D&gtID=0&limit=100", None)]
+
+
+def test_users_and_candidates_are_made_read_and_patched() -> None:
+    one, body = answer({"id": 5}), {"person": {"givenName": "Ann", "email": None}}
+    chosen = CategoriesActual((CategoryActual(category=17, values=(1001,)),))
+
+    assert asked(AtsClient, lambda ats: ats.create_user(body), one) == ("POST", "/users", body)
+    assert asked(AtsClient, lambda ats: ats.user(5), one) == ("GET", "/users/byID/5", None)
+    assert asked(AtsClient, lambda ats: ats.patch_user(5, body), one) == ("PATCH", "/users/byID/5", body)
+    assert asked(AtsClient, lambda ats: ats.create_candidate(body), one) == ("POST", "/candidates", body)
+    assert asked(AtsClient, lambda ats: ats.candidate(5), one) == ("GET", "/candidates/byID/5", None)
+    assert asked(AtsClient, lambda ats: ats.patch_candidate(5, body), one) == ("PATCH", "/candidates/byID/5", body)
+    assert asked(AtsClient, lambda ats: ats.merged_categories(5, chosen), answer([])) == (
+        "POST",
+        "/candidates/byID/5/categories/merges",
+        [{"category": 17, "values": [1001]}],
+    )
+
+
 def test_subscriptions_are_made_read_and_ended() -> None:
     wanted = SubscriptionCreate(url="http://careers", topics=("categories", "jobs/open"))
 
