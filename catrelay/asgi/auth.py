@@ -74,6 +74,7 @@ class Guard:
                 await run_in_threadpool(admit, request)
                 return cast(Response, await endpoint(request))
 
+            vars(guarded_async)["scope"] = needed  # which the API's description tells
             return guarded_async
 
         @wraps(endpoint)
@@ -81,6 +82,7 @@ class Guard:
             admit(request)
             return cast(Response, endpoint(request))
 
+        vars(guarded)["scope"] = needed
         return guarded
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from catrelay.asgi.auth import Guard, access_of
+from catrelay.asgi.operation import answers
 from catrelay.asgi.resources import model_response, resource
 from catrelay.models import Discovery
 from catrelay.tokens import Access
@@ -22,7 +23,9 @@ def discovery(
 ) -> Route:
     """The discovery resource of *service*. orgs_category: how the ATS finds the category behind /orgs."""
 
+    @answers(Discovery)
     def describe(request: Request) -> Response:
+        """What the service is and can do."""
         access = access_of(request)
         return model_response(
             Discovery(

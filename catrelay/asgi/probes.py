@@ -10,13 +10,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from catrelay.asgi.resources import json_response, resource
+from catrelay.asgi.operation import answers
+from catrelay.asgi.resources import model_response, resource
+from catrelay.models import Text, Wire
 from catrelay.problems import Unavailable
 from catrelay.tokens import Registry, SchemaMismatch
 
 log = structlog.get_logger()
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+class Standing(Wire):
+    """How the service stands."""
+
+    status: Text
 
 
 class Metrics:
@@ -70,10 +78,14 @@ def _route_of(scope: AsgiScope) -> str:
 def probes(registry: Registry, metrics: Metrics) -> list[Route]:
     """`/healthz`, `/readyz` and `/metrics`."""
 
+    @answers(Standing)
     def healthz(_: Request) -> Response:
-        return json_response(b'{"status":"up"}')
+        """Whether the process is up."""
+        return model_response(Standing(status="up"))
 
+    @answers(Standing, problems=[Unavailable])
     def readyz(_: Request) -> Response:
+        """Whether it can serve: database reachable, schema right."""
         try:
             registry.check_schema()
         except SchemaMismatch as error:
@@ -81,9 +93,11 @@ def probes(registry: Registry, metrics: Metrics) -> list[Route]:
         except Exception as error:  # whatever the driver raises means the same here
             log.warning("the database cannot be used", exc_info=error)
             raise Unavailable("The database cannot be used; the log says why") from error  # it may name host and user
-        return json_response(b'{"status":"ready"}')
+        return model_response(Standing(status="ready"))
 
+    @answers(None, 200, media_type="text/plain")
     def exposition(_: Request) -> Response:
+        """Counters in Prometheus' text format, by route and never by tenant."""
         return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return [

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from catrelay.asgi.description import description
 from catrelay.asgi.probes import Metrics, probes
 from catrelay.asgi.problems import exception_handlers
 from catrelay.settings import ServiceSettings
@@ -30,11 +31,16 @@ def create_service(
     registry: Registry,
     lifespan: Lifespan,
     metrics: Metrics | None = None,
+    title: str = "An app of catrelay",
 ) -> Starlette:
-    """A Starlette app that serves *routes* (whole paths, `/t/{tenant}/...`) and the probes."""
+    """A Starlette app that serves *routes* (whole paths, `/t/{tenant}/...`), the probes and the API's description.
+
+    title: what the description calls it.
+    """
     metrics = metrics or Metrics()
+    served = [*routes, *probes(registry, metrics)]
     app = Starlette(
-        routes=[*routes, *probes(registry, metrics)],
+        routes=[*served, *description(served, title=title)],
         exception_handlers=exception_handlers(),
         middleware=[Middleware(metrics.middleware)],
         lifespan=_recording_uses(registry, lifespan),

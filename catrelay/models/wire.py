@@ -103,10 +103,11 @@ class ContractSchema(GenerateJsonSchema):
     """A member that may be absent from an answer is never null there; in a request, null clears it."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", "") is not None:
+            return super().default_schema(schema)
         inner = schema["schema"]
-        if self.mode == "serialization" and inner["type"] == "nullable" and schema.get("default", "") is None:
-            return self.generate_inner(inner["schema"])
-        return super().default_schema(schema)
+        may_be_absent_only = self.mode == "serialization" and inner["type"] == "nullable"
+        return self.generate_inner(inner["schema"] if may_be_absent_only else inner)
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
