@@ -1,15 +1,15 @@
 """What a write to a job means, and which lists a job is in. Source: docs/contract/, "Jobs, users, candidates"."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic_core import to_json
-
+from ats_stub.domain.patches import Document, check_external_id, patched_state
 from ats_stub.domain.references import (
     Catalogue,
+    Reference,
     References,
     as_answered,
     check_mandatory,
@@ -19,15 +19,11 @@ from ats_stub.domain.references import (
     references_of,
 )
 from catrelay.models import JobRead, JobWrite
-from catrelay.parsing import parse_body
-from catrelay.problems import ExternalIdImmutable, FieldError
 
 JobList = Literal["jobs", "jobs/open", "jobs/open/externally", "jobs/template"]
 PingedList = Literal["jobs/open", "jobs/open/externally"]
 PingOperation = Literal["insert", "update", "delete"]
 PINGED_LISTS: tuple[PingedList, ...] = ("jobs/open", "jobs/open/externally")
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Job:
 
     def references(self, orgs_category: int) -> References:
         """The values that the job references, by category; its org is one of them."""
-        return collapsed(references_of(self.state.categories, self.state.org, orgs_category))
+        return collapsed(_references_of(self.state, orgs_category))
 
 
 def patched(present: Job | None, patch: Document, catalogue: Catalogue) -> JobWrite:
@@ -53,10 +49,10 @@ def patched(present: Job | None, patch: Document, catalogue: Catalogue) -> JobWr
     Raises InvalidRequest, ExternalIdImmutable, ReferenceBroken or LimitExceeded.
     """
     before = {} if present is None else present.state.to_document()
-    _check_external_id(before, patch)
-    state = parse_body(to_json(merged(before, patch), inf_nan_mode="constants"), JobWrite)
+    check_external_id("job", before, patch)
+    state = patched_state(before, patch, JobWrite)
     check_named_categories(state.categories, catalogue)
-    wanted = list(references_of(state.categories, state.org, catalogue.orgs_category))
+    wanted = list(_references_of(state, catalogue.orgs_category))
     check_references(wanted, {} if present is None else present.references(catalogue.orgs_category), catalogue)
     references = collapsed(wanted)
     normal = state.model_copy(update={"categories": _categories(references, catalogue.orgs_category)})
@@ -64,18 +60,6 @@ def patched(present: Job | None, patch: Document, catalogue: Catalogue) -> JobWr
     if changes_something and not normal.template_flag:
         check_mandatory(references, catalogue)
     return normal
-
-
-def merged(target: object, patch: object) -> object:
-    """*target* with the JSON Merge Patch *patch* applied, but that cleared members stay, as null.
-
-    A model reads null as not set, and still refuses it for a member that it does not know or cannot do without.
-    Source: RFC 7396, section 2.
-    """
-    if not isinstance(patch, Mapping):
-        return patch
-    present = target if isinstance(target, Mapping) else {}
-    return {**present, **{name: merged(present.get(name), member) for name, member in patch.items()}}
 
 
 def is_in(which: JobList, job: JobWrite, now: datetime) -> bool:
@@ -114,12 +98,10 @@ def words(job: JobWrite) -> str:
     return searchable("\n".join(text for text in texts if text is not None))
 
 
-def _check_external_id(before: Document, patch: Document) -> None:
-    present = before.get("externalId")
-    if present is None or "externalId" not in patch or patch["externalId"] == present:
-        return
-    detail = "cannot be null" if patch["externalId"] is None else f"is {present!r} and cannot be changed"
-    raise ExternalIdImmutable(f"The job keeps its externalId {present!r}", errors=[FieldError("/externalId", detail)])
+def _references_of(job: JobWrite, orgs_category: int) -> Iterator[Reference]:
+    if job.org is not None:
+        yield Reference(orgs_category, job.org, "/org")
+    yield from references_of(job.categories)
 
 
 def _categories(references: dict[int, set[int]], orgs_category: int) -> Any:

@@ -65,12 +65,8 @@ class Catalogue:
         return rules
 
 
-def references_of(
-    categories: CategoriesActual | None, org: int | None = None, orgs_category: int = 0
-) -> Iterator[Reference]:
-    """What an object's *categories* and *org* reference, duplicates included."""
-    if org is not None:
-        yield Reference(orgs_category, org, "/org")
+def references_of(categories: CategoriesActual | None) -> Iterator[Reference]:
+    """What an object's *categories* reference, duplicates included."""
     for index, entry in enumerate(categories.root if categories is not None else ()):
         for place, value in enumerate(entry.values):
             yield Reference(entry.category, value, f"/categories/{index}/values/{place}")
