@@ -13,7 +13,8 @@ from ats_stub.api.requests import Requests
 from ats_stub.domain.jobs import JobList
 from ats_stub.operations import jobs as operations
 from ats_stub.store import WriteUnit
-from ats_stub.store.job_lists import Bound, DateColumn, JobQuery
+from ats_stub.store.job_lists import DateColumn, JobQuery
+from ats_stub.store.pages import Bound
 from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
 from catrelay.models import MAX_ID, CategoriesActual, JobsRead, Moment, Text
 from catrelay.problems import FieldError, InvalidRequest, LimitExceeded, NotFound

@@ -5,31 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_
 
 from ats_stub.domain.jobs import JobList, searchable
 from ats_stub.domain.references import Kind
 from ats_stub.store import schema
 from ats_stub.store.links import LinkStore
+from ats_stub.store.pages import UNBOUNDED, Bound, between, in_categories, order
 from catrelay.models import CategoriesActual
 
 table = schema.jobs
-category_values = schema.category_values
 
 KIND: Kind = "job"
 
 DateColumn = Literal["publish_date", "internal_publish_date", "external_publish_date"]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """An end of the range asked for, exclusive: of dates if there is one, then of ids.
-
-    A record lies above a bound with date D and id I when its date > D, or its date = D and its id > I.
-    """
-
-    id: int | None = None
-    date: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -40,26 +29,24 @@ class JobQuery:
     categories: CategoriesActual | None = None
     keywords: str = ""
     by: DateColumn | None = None
-    above: Bound = Bound()
-    below: Bound = Bound()
+    above: Bound = UNBOUNDED
+    below: Bound = UNBOUNDED
     descending: bool = False
     limit: int = 100
 
     @property
     def order(self) -> list[ColumnElement[Any]]:
         """Columns to order by."""
-        columns = [table.c.id] if self.by is None else [table.c[self.by], table.c.id]
-        return [column.desc() for column in columns] if self.descending else list(columns)
+        return order(table.c.id, None if self.by is None else table.c[self.by], descending=self.descending)
 
     def conditions(self, tenant: int, links: LinkStore, now: datetime) -> Iterator[ColumnElement[bool]]:
         """What a job of *tenant* must meet to be in the list *now* and within the filters and bounds."""
         date = None if self.by is None else table.c[self.by]
         yield is_in(self.which, now)
-        yield from _in_categories(tenant, links, self.categories)
+        yield from in_categories(tenant, links, KIND, table.c.id, self.categories)
         for word in sorted(set(searchable(self.keywords).split())):
             yield table.c.words.contains(word, autoescape=True)
-        yield from _beyond(self.above, date, descending=False)
-        yield from _beyond(self.below, date, descending=True)
+        yield from between(self.above, self.below, table.c.id, date)
         if date is not None:
             yield date.is_not(None)
 
@@ -78,41 +65,3 @@ def is_in(which: JobList, now: datetime) -> ColumnElement[bool]:
 
 def _not_passed(date: ColumnElement[datetime | None], now: datetime) -> ColumnElement[bool]:
     return or_(date.is_(None), date > now)
-
-
-def _beyond(
-    bound: Bound, date: ColumnElement[datetime | None] | None, *, descending: bool
-) -> Iterator[ColumnElement[bool]]:
-    """The condition that *bound* stands for: above it, or descending, below it."""
-
-    def past(column: ColumnElement[Any], end: object) -> ColumnElement[bool]:
-        return column < end if descending else column > end
-
-    if date is not None and bound.date is not None:
-        if bound.id is None:
-            yield past(date, bound.date)
-        else:
-            # The first half says what an index on the date can be searched for.
-            yield date <= bound.date if descending else date >= bound.date
-            yield or_(past(date, bound.date), past(table.c.id, bound.id))
-    elif bound.id is not None:
-        yield past(table.c.id, bound.id)
-
-
-def _in_categories(tenant: int, links: LinkStore, wanted: CategoriesActual | None) -> Iterator[ColumnElement[bool]]:
-    """One condition per category: the job holds one of the values, or one below them."""
-    for entry in wanted.root if wanted is not None else ():
-        below = category_values.alias("below")
-        subtree = (
-            select(category_values.c.id)
-            .where(
-                category_values.c.tenant == tenant,
-                category_values.c.category == entry.category,
-                category_values.c.id.in_(entry.values),
-            )
-            .cte(recursive=True)
-        )
-        subtree = subtree.union(
-            select(below.c.id).join(subtree, below.c.parent == subtree.c.id).where(below.c.tenant == tenant)
-        )
-        yield table.c.id.in_(links.objects(KIND, select(subtree.c.id)))

@@ -12,7 +12,8 @@ from sqlalchemy import event, select
 from ats_stub.domain.jobs import Job, JobList, is_in
 from ats_stub.operations import jobs as operations
 from ats_stub.store import Store, WriteUnit, schema
-from ats_stub.store.job_lists import Bound, DateColumn, JobQuery
+from ats_stub.store.job_lists import DateColumn, JobQuery
+from ats_stub.store.pages import Bound
 from catrelay.models import MAX_ID, Availability, CloseDates, JobWrite, PublishDates
 from catrelay.tokens import Access
 
