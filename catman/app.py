@@ -53,7 +53,7 @@ def create_app(
 
     app = create_service(
         [
-            resource("/", get=_front_door(registry, pages)),
+            resource("/", page=True, get=_front_door(registry, pages)),
             discovery(guard, "catman", ()),
             *views.routes(),
             Mount("/static", StaticFiles(directory=str(files("catman") / "static"))),
@@ -61,6 +61,7 @@ def create_app(
         settings=settings,
         registry=registry,
         lifespan=lifespan,
+        title="Category editor",
     )
     app.add_middleware(SecurityHeaders)
     return app

@@ -95,17 +95,17 @@ class Views:
         page, part, change = self._sessions.page, self._sessions.part, self._sessions.change
         editor = "/t/{tenant}/edit/{category}"
         return [
-            resource("/t/{tenant}/sign-in", get=self._sessions.sign_in_form, post=self._sessions.sign_in),
-            resource("/t/{tenant}/sign-out", post=self._sessions.sign_out),
-            resource("/t/{tenant}/edit", get=page(self.categories)),
-            resource(editor, get=page(self.editor)),
-            resource(f"{editor}/children", get=part(self.children)),
-            resource(f"{editor}/search", get=part(self.search)),
-            resource(f"{editor}/changes", post=change(self.change)),
-            resource(f"{editor}/values/{{value}}", get=part(self.details)),
-            resource(f"{editor}/values/{{value}}/summaries", get=part(self.summaries)),
-            resource(f"{editor}/values/{{value}}/preview", get=part(self.preview)),
-            resource(f"{editor}/values/{{value}}/impacts", get=part(self.impacts)),
+            resource("/t/{tenant}/sign-in", page=True, get=self._sessions.sign_in_form, post=self._sessions.sign_in),
+            resource("/t/{tenant}/sign-out", page=True, post=self._sessions.sign_out),
+            resource("/t/{tenant}/edit", page=True, get=page(self.categories)),
+            resource(editor, page=True, get=page(self.editor)),
+            resource(f"{editor}/children", page=True, get=part(self.children)),
+            resource(f"{editor}/search", page=True, get=part(self.search)),
+            resource(f"{editor}/changes", page=True, post=change(self.change)),
+            resource(f"{editor}/values/{{value}}", page=True, get=part(self.details)),
+            resource(f"{editor}/values/{{value}}/summaries", page=True, get=part(self.summaries)),
+            resource(f"{editor}/values/{{value}}/preview", page=True, get=part(self.preview)),
+            resource(f"{editor}/values/{{value}}/impacts", page=True, get=part(self.impacts)),
         ]
 
     async def categories(self, request: Request) -> Response:

@@ -12,17 +12,25 @@ from starlette.routing import Route
 
 from catrelay.asgi import (
     Guard,
+    answers,
     json_response,
     model_response,
     parse_body,
-    parse_query,
     path_id,
     read_body,
-    read_model,
     resource,
 )
-from catrelay.models import MAX_ID, CategoryValueWrite, PingBatch, ReceivedPings, RelatedData
-from catrelay.problems import InvalidRequest, NotFound, Unauthorized
+from catrelay.asgi.headers import WEBHOOK_HEADERS
+from catrelay.models import (
+    MAX_ID,
+    CategoryValues,
+    CategoryValueWrite,
+    PingBatch,
+    ReceivedPings,
+    RelatedData,
+    ReplicaStatus,
+)
+from catrelay.problems import InvalidRequest, NotFound, PayloadTooLarge, Unauthorized, UnsupportedMediaType
 from catrelay.signing import SignatureInvalid, verify
 from catrelay.trees import nested
 from replicator.bindings import TableBinding
@@ -45,6 +53,7 @@ PINGED = (
     "/users/byID/{user}",
     "/candidates/byID/{candidate}",
 )
+NOT_TAKEN = (Unauthorized, PayloadTooLarge, UnsupportedMediaType)
 NOT_SIGNED = "The ping is not signed with this app's secret"
 VALUES = ("/categories/byID/{category}/values", "/orgs/values")
 
@@ -82,50 +91,62 @@ class _ReplicaApi:
     def __init__(self, find: Find) -> None:
         self._find = find
 
+    @answers(None, takes=WEBHOOK_HEADERS, problems=NOT_TAKEN)
     async def ping(self, request: Request) -> Response:
+        """Hear that something changed.
+
+        It needs no token but a signature. Its body is a hint: the present state is fetched from the ATS.
+        """
         replicator = self._pinged(request)
         await _verified(request, replicator)
         return await _received(replicator, [_path_below_tenant(request)])
 
+    @answers(None, takes=WEBHOOK_HEADERS, reads=PingBatch, problems=[Unauthorized])
     async def ping_batch(self, request: Request) -> Response:
+        """Hear of many changes at once."""
         replicator = self._pinged(request)
         batch = parse_body(await _verified(request, replicator), PingBatch)
         return await _received(replicator, [ping.path for ping in batch.pings])
 
+    @answers(RelatedData)
     def summary(self, request: Request) -> Response:
+        """What this app holds on the value, as Markdown and as counts. 404: nothing."""
         replicator = self._of(request)
         with replicator.store.read() as unit:
             category, value = _value_in(request, unit)
             found = summary(_name(unit, category, value), _holdings(unit, replicator, category, value))
         return _related(found, "This app holds nothing on the value")
 
-    async def change_impact(self, request: Request) -> Response:
-        intended = await read_model(request, CategoryValueWrite)
-        return await run_in_threadpool(self._change_impact, request, intended)
-
-    def _change_impact(self, request: Request, intended: CategoryValueWrite) -> Response:
+    @answers(RelatedData)
+    def change_impact(self, request: Request, body: CategoryValueWrite) -> Response:
+        """What making the value as the body says would do here. 404: nothing. Changes nothing."""
         replicator = self._of(request)
         with replicator.store.read() as unit:
             category, value = _value_in(request, unit)
-            if intended.id not in (None, value):
-                raise InvalidRequest(f"The body is about value {intended.id}, the path about {value}")
-            target = None if intended.remapped_to is None else _name(unit, category, intended.remapped_to)
+            if body.id not in (None, value):
+                raise InvalidRequest(f"The body is about value {body.id}, the path about {value}")
+            target = None if body.remapped_to is None else _name(unit, category, body.remapped_to)
             holdings = _holdings(unit, replicator, category, value)
-            found = change_impact(_name(unit, category, value), intended, target, holdings)
+            found = change_impact(_name(unit, category, value), body, target, holdings)
         return _related(found, "The change would do nothing to what this app holds")
 
+    @answers(CategoryValues)
     def values(self, request: Request) -> Response:
+        """The replica's tree of available values."""
         category = path_id(request, "category")
         with self._of(request).store.read() as unit:
             if category != unit.state().orgs_category and category not in {each.id for each in unit.categories()}:
                 raise NotFound(f"The replica has no category {category}")
             return json_response(orjson.dumps(nested(value.to_document() for value in unit.available_values(category))))
 
+    @answers(ReplicaStatus, problems=[NotFound])
     def status(self, request: Request) -> Response:
+        """How the replica stands."""
         return model_response(self._of(request).status())
 
-    def pings(self, request: Request) -> Response:
-        query = parse_query(request, PingsQuery)
+    @answers(ReceivedPings, problems=[NotFound])
+    def pings(self, request: Request, query: PingsQuery) -> Response:
+        """The pings that are still remembered, by id."""
         with self._of(request).store.read() as unit:
             found = unit.pings_after(query.gt_id, limit=query.limit + 1)
         page, more = tuple(found[: query.limit]), len(found) > query.limit

@@ -12,8 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_body, resource
+from catrelay.asgi import Guard, access_of, answers, model_response, path_id, read_body, resource
+from catrelay.asgi.headers import LOCATION
 from catrelay.client import values_path
+from catrelay.models import CategoryValuesUpload, UploadPlan, UploadStatus
+from catrelay.problems import LimitExceeded, Unavailable, UploadIncomplete, UploadMappingAmbiguous
 from catrelay.tokens import Registry
 from uploader import operations
 from uploader.ats import orgs_category
@@ -38,12 +41,6 @@ class PlanQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     after: int = Field(default=0, ge=0, le=2**31 - 1)
-
-
-class NoQuery(BaseModel):
-    """No parameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class UploadsApi:
@@ -79,9 +76,19 @@ class UploadsApi:
             ]
         return routes
 
-    async def accept(self, request: Request) -> Response:
+    @answers(
+        UploadStatus,
+        201,
+        reads=CategoryValuesUpload,
+        sends=[LOCATION],
+        problems=[LimitExceeded, UploadMappingAmbiguous, UploadIncomplete, Unavailable],
+    )
+    async def accept(self, request: Request, query: UploadQuery) -> Response:
+        """Upload a whole tree as it shall be; the work runs on after the answer.
+
+        A node is known by `id` or `externalId`. What is there and not in the upload is inactivated.
+        """
         category = _category(request)
-        query = parse_query(request, UploadQuery)
         body = await read_body(request)
         access = access_of(request)
         connection = await run_in_threadpool(operations.ats_connection, self._registry, access.tenant)
@@ -100,13 +107,15 @@ class UploadsApi:
         location = f"/t/{quote(access.tenant, safe='')}{values_path(category)}/uploads/byID/{status.id}"
         return model_response(status, status=201, headers={"location": location})
 
+    @answers(UploadStatus)
     def status(self, request: Request) -> Response:
-        parse_query(request, NoQuery)
+        """How an upload stands."""
         upload = path_id(request, "upload")
         return model_response(operations.status(self._store, access_of(request), _category(request), upload))
 
-    def plan(self, request: Request) -> Response:
-        query = parse_query(request, PlanQuery)
+    @answers(UploadPlan)
+    def plan(self, request: Request, query: PlanQuery) -> Response:
+        """What an upload did or, with `testFlag`, would do."""
         upload = path_id(request, "upload")
         page = operations.plan(self._store, access_of(request), _category(request), upload, after=query.after)
         return model_response(page)

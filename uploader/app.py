@@ -61,6 +61,7 @@ def create_app(
         settings=settings,
         registry=registry,
         lifespan=lifespan,
+        title="Uploader",
     )
     app.state.worker, app.state.database = worker, database
     return app

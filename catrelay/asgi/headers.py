@@ -31,3 +31,9 @@ IF_JOURNAL_SEQ = Header(
     _SEQ,
     problems=(PreconditionFailed,),
 )
+
+WEBHOOK_HEADERS = (
+    Header("Webhook-Id", "Names the ping (Standard Webhooks)"),
+    Header("Webhook-Timestamp", "When it was sent, in seconds since 1970"),
+    Header("Webhook-Signature", "`v1,...`, one or more of them, made with the subscription's secret"),
+)

@@ -9,21 +9,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from catrelay.asgi import Guard, access_of, json_response, parse_query, path_id, read_model, resource
+from catrelay.asgi import Guard, access_of, answers, json_response, path_id, resource
+from catrelay.asgi.headers import LOCATION
 from catrelay.models import MAX_ID
 from catrelay.problems import NotFound, Problem, ReferenceBroken, Unavailable
 from replicator.careersite.models import (
-    ARTICLES,
-    TESTIMONIALS,
+    Article,
     ArticleCreate,
+    Articles,
     Testimonial,
     TestimonialCreate,
     TestimonialPatch,
+    Testimonials,
 )
 from replicator.careersite.store import Store, Unit
 from replicator.careersite.tenants import Tenants
 
 Made = TypeVar("Made", bound=BaseModel)
+
+PINNING = (ReferenceBroken, Unavailable)
+"""What pinning an object to a value may be answered with."""
 
 
 class TestimonialsQuery(BaseModel):
@@ -53,27 +58,32 @@ class CareersiteApi:
             resource("/t/{tenant}/articles", get=read(self.articles), post=write(self.add_article)),
         ]
 
-    def testimonials(self, request: Request) -> Response:
-        query = parse_query(request, TestimonialsQuery)
+    @answers(Testimonials)
+    def testimonials(self, request: Request, query: TestimonialsQuery) -> Response:
+        """All testimonials, or those at a value."""
         with self._store.read(access_of(request).tenant_id) as unit:
             found = unit.testimonials(None if query.value is None else {query.value})
-        return json_response(TESTIMONIALS.dump_json(found))
+        return _answer(Testimonials(found))
 
+    @answers(Testimonial)
     def testimonial(self, request: Request) -> Response:
+        """One testimonial."""
         with self._store.read(access_of(request).tenant_id) as unit:
             return _answer(_testimonial_in(request, unit))
 
-    async def add_testimonial(self, request: Request) -> Response:
-        new = await read_model(request, TestimonialCreate)
+    @answers(Testimonial, 201, sends=[LOCATION], problems=PINNING)
+    async def add_testimonial(self, request: Request, body: TestimonialCreate) -> Response:
+        """Publish a testimonial."""
         made = await self._pinned(
-            request, lambda unit: unit.add_testimonial(new), lambda: self._look_up(request, new.category, new.value)
+            request, lambda unit: unit.add_testimonial(body), lambda: self._look_up(request, body.category, body.value)
         )
         headers = {"location": f"{request.url.path}/{made.id}"}
         return _answer(made, status=201, headers=headers)
 
-    async def change_testimonial(self, request: Request) -> Response:
-        patch = await read_model(request, TestimonialPatch)
-        changes = patch.model_dump(exclude_unset=True)
+    @answers(Testimonial, problems=PINNING)
+    async def change_testimonial(self, request: Request, body: TestimonialPatch) -> Response:
+        """Change a testimonial, by a JSON Merge Patch."""
+        changes = body.model_dump(exclude_unset=True)
 
         def intended() -> Testimonial:
             with self._store.read(access_of(request).tenant_id) as unit:
@@ -89,19 +99,22 @@ class CareersiteApi:
         )
         return _answer(changed)
 
+    @answers(Articles)
     def articles(self, request: Request) -> Response:
+        """All articles."""
         with self._store.read(access_of(request).tenant_id) as unit:
-            return json_response(ARTICLES.dump_json(unit.articles()))
+            return _answer(Articles(unit.articles()))
 
-    async def add_article(self, request: Request) -> Response:
-        new = await read_model(request, ArticleCreate)
+    @answers(Article, 201, problems=PINNING)
+    async def add_article(self, request: Request, body: ArticleCreate) -> Response:
+        """Publish an article."""
 
         async def catch_up() -> None:
             replicator = self._tenants.replicator(request.path_params["tenant"])
             if replicator is not None:
                 await replicator.catch_up()
 
-        return _answer(await self._pinned(request, lambda unit: unit.add_article(new), catch_up), status=201)
+        return _answer(await self._pinned(request, lambda unit: unit.add_article(body), catch_up), status=201)
 
     async def _pinned(
         self, request: Request, write: Callable[[Unit], Made], catch_up: Callable[[], Awaitable[None]]

@@ -47,6 +47,7 @@ def create_app(settings: CareersiteSettings, *, ats_transport: httpx.AsyncBaseTr
         settings=settings,
         registry=store.registry,
         lifespan=lifespan,
+        title="Career site",
     )
 
 

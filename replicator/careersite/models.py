@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, RootModel
 
 from catrelay.models import Id, Text, Wire
 
@@ -56,5 +56,9 @@ class ArticleCreate(Wire):
     values: tuple[Id, ...] = Field(default=(), max_length=MAX_ARTICLE_VALUES)
 
 
-TESTIMONIALS = TypeAdapter(tuple[Testimonial, ...])
-ARTICLES = TypeAdapter(tuple[Article, ...])
+class Testimonials(RootModel[tuple[Testimonial, ...]]):
+    """All testimonials, or those at a value."""
+
+
+class Articles(RootModel[tuple[Article, ...]]):
+    """All articles."""

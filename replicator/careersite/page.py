@@ -50,7 +50,10 @@ class CareersPage:
         )
 
     def routes(self) -> list[Route]:
-        return [resource("/", get=self.front_door), resource("/t/{tenant}/careers", get=self.careers)]
+        return [
+            resource("/", page=True, get=self.front_door),
+            resource("/t/{tenant}/careers", page=True, get=self.careers),
+        ]
 
     def front_door(self, _: Request) -> Response:
         """To the only tenant's page; where there are more, their names are nobody's business."""
