@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
 from ats_stub.api.categories import CategoriesApi
+from ats_stub.api.files import FilesApi
 from ats_stub.api.jobs import JobsApi
 from ats_stub.api.journal import JournalApi
 from ats_stub.api.related import RelatedApi
@@ -26,6 +27,7 @@ from catrelay.tokens import Access
 CAPABILITIES = (
     "values.batch",
     "values.byExternalId",
+    "values.digest",
     "values.unavailable",
     "remapped.tenant",
     "journal.undo",
@@ -37,7 +39,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     """The ATS as an ASGI app. Its lifespan refuses a schema that is not this version's."""
     database = open_database(settings.database)
     registry = registry_of(database)
-    store = Store(database)
+    store = Store(database, settings.file_rules)
     guard = Guard(registry)
     requests = Requests(store)
     metrics = Metrics()
@@ -64,6 +66,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             *CategoriesApi(requests, guard).routes(),
             *RelatedApi(requests, guard).routes(),
             *JobsApi(requests, guard).routes(),
+            *FilesApi(store).routes(),
             *SubscriptionsApi(requests, guard, Targets(settings.allow_targets)).routes(),
         ],
         settings=settings,

@@ -110,6 +110,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *_of_jobs("/jobs/template"),
     Endpoint("POST", "/jobs", (200,), JobRead, "jobRead.json"),
     Endpoint("PATCH", "/jobs/byID/{job}", (200,), JobRead, "jobRead.json"),
+    Endpoint("GET", "/files/byID/{file}/{name}", (200,), None),
     Endpoint("GET", "/subscriptions", (200,), SubscriptionList),
     Endpoint("POST", "/subscriptions", (201,), Subscription),
     Endpoint("GET", _SUBSCRIPTION, (200,), Subscription),

@@ -136,6 +136,8 @@ jobs = Table(
     Column("document", Text, nullable=False),
     Column("words", Text, nullable=False),
     Column("external_id", Text),
+    Column("manager", BigInteger),
+    Column("recruiter", BigInteger),
     Column("template", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("available_externally", Boolean, nullable=False),
@@ -247,4 +249,63 @@ answers = Table(
     Column("at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant", "app", "key"),
     Index("answers_at", "tenant", "at"),
+)
+
+# Files that objects carry: id is in their addresses. data stands last, so that the rest is read without it.
+files = Table(
+    "files",
+    metadata,
+    _tenant(),
+    Column("id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("object", BigInteger, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("date_uploaded", UtcDateTime, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("files_object", "tenant", "kind", "object"),
+)
+
+# What the addresses of a tenant's files are signed with. Made with its first file.
+file_keys = Table(
+    "file_keys",
+    metadata,
+    _tenant(),
+    Column("key", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# Columns are what lists filter and order by; *document* is the user as answered, without id, date and orgs. login: a
+# digest of it, as of any length. date_last_updated: of the last write, or of a remap that moved the user since.
+users = Table(
+    "users",
+    metadata,
+    _tenant(),
+    Column("id", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("external_id", Text),
+    Column("login", Text),
+    Column("active", Boolean, nullable=False),
+    Column("manager", Boolean, nullable=False),
+    Column("recruiter", Boolean, nullable=False),
+    Column("date_last_updated", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("users_external_id", "tenant", "external_id", unique=True),
+    Index("users_login", "tenant", "login", unique=True),
+    Index("users_date_last_updated", "tenant", "date_last_updated", "id"),
+)
+
+# *document* is the candidate as answered, without categories, and with the paths of its files as their addresses.
+candidates = Table(
+    "candidates",
+    metadata,
+    _tenant(),
+    Column("id", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("date_last_updated", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
 )

@@ -9,15 +9,19 @@ from functools import cached_property
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from ats_stub.domain.files import FileRules
 from ats_stub.store import schema
 from ats_stub.store.answers import AnswerStore
+from ats_stub.store.candidates import CandidateStore
 from ats_stub.store.categories import CategoryStore
 from ats_stub.store.changes import ChangeLog
+from ats_stub.store.files import FileStore, WriteFileStore
 from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
 from ats_stub.store.links import LinkStore
-from ats_stub.store.moves import MoveStore
+from ats_stub.store.moves import MoveStore, PieceSizes
 from ats_stub.store.subscriptions import SubscriptionStore
+from ats_stub.store.users import UserStore
 from ats_stub.store.values import ValueStore
 from catrelay.database import Database
 from catrelay.models import Wire
@@ -42,15 +46,16 @@ NO_CONDITIONS = Conditions()
 class Store:
     """The ATS's database. moving: set when a remap left links behind that have to follow."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, file_rules: FileRules | None = None) -> None:
         self.database = database
+        self._file_rules = file_rules or FileRules()
         self.moving = threading.Event()
 
     @contextmanager
     def read(self, tenant: int) -> Iterator["Unit"]:
         """A snapshot of one tenant. Raises Forbidden when the tenant was removed meanwhile."""
         with self.database.read() as connection:
-            yield Unit(connection, tenant, _counters(connection, tenant, lock=False))
+            yield Unit(connection, tenant, _counters(connection, tenant, lock=False), self._file_rules)
 
     @contextmanager
     def write(
@@ -62,7 +67,7 @@ class Store:
         """
         with self.database.write(tenant) as connection:
             counters = _counters(connection, tenant, lock=True)
-            unit = WriteUnit(connection, tenant, counters, app, now, conditions or NO_CONDITIONS)
+            unit = WriteUnit(connection, tenant, counters, self._file_rules, app, now, conditions or NO_CONDITIONS)
             yield unit
             unit.flush()
         if unit.moves.has_started:
@@ -101,10 +106,11 @@ def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
 class Unit:
     """One tenant's data as of one snapshot."""
 
-    def __init__(self, connection: Connection, tenant: int, counters: Counters) -> None:
+    def __init__(self, connection: Connection, tenant: int, counters: Counters, file_rules: FileRules) -> None:
         self.connection = connection
         self.tenant = tenant
         self.counters = counters
+        self.file_rules = file_rules
 
     @cached_property
     def categories(self) -> CategoryStore:
@@ -122,14 +128,29 @@ class Unit:
         return JobStore(self.connection, self.tenant, self.counters.orgs_category, self.links)
 
     @cached_property
+    def users(self) -> UserStore:
+        """Users with the orgs that they reference."""
+        return UserStore(self.connection, self.tenant, self.counters.orgs_category, self.links, self.search)
+
+    @cached_property
+    def candidates(self) -> CandidateStore:
+        """Candidates with what they reference."""
+        return CandidateStore(self.connection, self.tenant, self.links, self.search)
+
+    @cached_property
     def moves(self) -> MoveStore:
         """Remaps whose links have not all followed yet."""
-        return MoveStore(self.connection, self.tenant)
+        return MoveStore(self.connection, self.tenant, self._sizes)
 
     @cached_property
     def links(self) -> LinkStore:
         """What objects reference."""
         return LinkStore(self.connection, self.tenant, self.counters, self.moves)
+
+    @cached_property
+    def files(self) -> FileStore:
+        """Files that objects carry."""
+        return FileStore(self.connection, self.tenant, self.file_rules)
 
     @cached_property
     def journal(self) -> JournalStore:
@@ -154,16 +175,22 @@ class WriteUnit(Unit):
         connection: Connection,
         tenant: int,
         counters: Counters,
+        file_rules: FileRules,
         app: str,
         now: datetime,
         conditions: Conditions,
     ) -> None:
-        super().__init__(connection, tenant, counters)
+        super().__init__(connection, tenant, counters, file_rules)
         self.app = app
         self.now = now
         self.conditions = conditions
         self.changes = ChangeLog(tenant, now)
         self.answers = AnswerStore(connection, tenant, app)
+
+    @cached_property
+    def files(self) -> WriteFileStore:
+        """Files that objects carry."""
+        return WriteFileStore(self.connection, self.tenant, self.file_rules, new_id=self.new_id, now=self.now)
 
     def check_match(self, present: Wire) -> None:
         """Raise PreconditionFailed when the request depends on another state than *present*, as GET answers it."""
