@@ -38,6 +38,7 @@ from catrelay.models import (
     UserRead,
     UsersRead,
     ValueList,
+    ValuesDigest,
 )
 from catrelay.problems import NotFound, Problem, ServiceUnreachable
 
@@ -204,6 +205,10 @@ class AtsClient(ServiceClient):
         """The available values: roots, each with its children."""
         response = await self.request("GET", values_path(category))
         return Snapshot(self.parse(response, CategoryValues).root, _journal_seq(response))
+
+    async def digest(self, category: int | None) -> ValuesDigest:
+        """The tree in short: compare it with `catrelay.digest` of one's own copy."""
+        return await self.get(f"{values_path(category)}/digest", ValuesDigest)
 
     async def value(self, category: int | None, value: int) -> CategoryValue:
         """One value, also when unavailable."""

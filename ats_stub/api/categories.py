@@ -1,5 +1,6 @@
 """Categories, their values, and the org tree."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import orjson
@@ -24,6 +25,7 @@ from catrelay.asgi import (
 )
 from catrelay.asgi.body import list_header
 from catrelay.asgi.conditions import is_known
+from catrelay.digest import digest
 from catrelay.models import MAX_ID, Categories, CategoryValueUpload, CategoryWrite, ValueList, ValuesBatch
 from catrelay.problems import LimitExceeded, NotFound
 
@@ -67,6 +69,7 @@ class CategoriesApi:
         return [
             resource(path, get=guard.read(self.tree), post=guard.write(self.write_value)),
             resource(f"{path}/batch", post=guard.write(self.write_values)),
+            resource(f"{path}/digest", get=guard.read(self.digest)),
             resource(f"{path}/unavailable", get=guard.read(self.unavailable)),
             resource(f"{path}/byID/{{value}}", get=guard.read(self.value)),
             resource(f"{path}/byExternalId/{{externalId:path}}", get=guard.read(self.value_by_external_id)),
@@ -114,15 +117,19 @@ class CategoriesApi:
     def tree(self, request: Request) -> Response:
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
-            version = unit.categories.version(category)
-            if version is None:
-                raise NotFound(f"There is no category {category}")
-            # Not of the body: who has the tree is answered without making it again.
-            etag = f'"{unit.counters.epoch[:8]}-{category}-{version}"'
-            headers = _journal_seq(unit)
-            if is_known(list_header(request, "if-none-match"), etag):
-                return Response(status_code=304, headers={"etag": etag} | headers)
-            return json_response(unit.values.tree(category), headers=headers, etag=etag)
+            return _unless_known(
+                request, unit, _etag(unit, category), lambda etag: json_response(unit.values.tree(category), etag=etag)
+            )
+
+    def digest(self, request: Request) -> Response:
+        with self._requests.read(request) as unit:
+            category, seq = category_in(request, unit), unit.counters.seq
+            return _unless_known(
+                request,
+                unit,
+                _etag(unit, category, seq),
+                lambda etag: model_response(digest(unit.values.documents(category), seq=seq), etag=etag),
+            )
 
     def value(self, request: Request) -> Response:
         with self._requests.read(request) as unit:
@@ -167,6 +174,22 @@ class CategoriesApi:
             return model_response(values.write_values(unit, category, batch.values, atomic=batch.atomic))
 
         return await self._requests.write(request, act)
+
+
+def _etag(unit: Unit, category: int, *others: int) -> str:
+    """Of an answer that is made from the category's values alone, and from *others*. Raises NotFound."""
+    version = unit.categories.version(category)
+    if version is None:
+        raise NotFound(f"There is no category {category}")
+    return f'"{"-".join(map(str, (unit.counters.epoch[:8], category, version, *others)))}"'
+
+
+def _unless_known(request: Request, unit: Unit, etag: str, make: Callable[[str], Response]) -> Response:
+    """What *make* answers; who has it already is answered without making it again."""
+    is_had = is_known(list_header(request, "if-none-match"), etag)
+    response = Response(status_code=304, headers={"etag": etag}) if is_had else make(etag)
+    response.headers.update(_journal_seq(unit))
+    return response
 
 
 def _journal_seq(unit: Unit) -> dict[str, str]:

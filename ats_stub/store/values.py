@@ -78,6 +78,11 @@ class ValueStore:
         """The available values of the category, nested and in order: JSON of CategoryValues."""
         return nested_json(self._connection.execute(_NODES, {"tenant": self._tenant, "category": category}))
 
+    def documents(self, category: int) -> list[dict[str, Any]]:
+        """The available values of the category as answered, in no order."""
+        rows = self._connection.execute(_NODES, {"tenant": self._tenant, "category": category})
+        return [orjson.loads(document) for *_, document in rows]
+
     def unavailable(self, category: int, *, after: int, limit: int) -> list[Value]:
         """Unavailable values of the category with an id above *after*, by id."""
         statement = (
