@@ -122,11 +122,15 @@ class Database:
         if connection.scalar(text("SELECT to_regnamespace(quote_ident(:schema))"), known) is None:
             connection.execute(CreateSchema(self._schema))
 
+    def revision(self) -> str | None:
+        """The schema's revision; None while there is no schema."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
     def check_schema(self, migrations: Path) -> None:
         """Raise SchemaMismatch unless the schema is at the newest revision in *migrations*."""
         head = ScriptDirectory.from_config(_alembic_config(migrations)).get_current_head()
-        with self.read() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+        current = self.revision()
         if current is None:
             raise SchemaMismatch("the database has no schema yet: run `migrate` first")
         if current != head:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_
 
 from ats_stub.store import schema
 
@@ -56,6 +56,8 @@ class AnswerStore:
         return (table.c.tenant == self._tenant) & (table.c.app == self._app) & (table.c.key == key)
 
 
-def forget_before(connection: Connection, tenant: int, before: datetime) -> int:
-    """Drop the answers of the tenant that are older than *before*. Returns how many."""
-    return connection.execute(delete(table).where(table.c.tenant == tenant, table.c.at < before)).rowcount
+def forget_before(connection: Connection, tenant: int, before: datetime, *, limit: int) -> int:
+    """Drop answers of the tenant that are older than *before*, at most so many. Returns how many."""
+    old = select(table.c.app, table.c.key).where(table.c.tenant == tenant, table.c.at < before).limit(limit)
+    dropped = delete(table).where(table.c.tenant == tenant, tuple_(table.c.app, table.c.key).in_(old))
+    return connection.execute(dropped).rowcount

@@ -113,9 +113,9 @@ class JournalStore:
         return newest
 
     def last_of(self, category: int) -> int:
-        """The seq of the category's newest entry, 0 when it has none."""
+        """The seq of the category's newest entry, 0 when it has none. Of entries that were dropped each may be its."""
         statement = select(func.max(table.c.seq)).where(table.c.tenant == self._tenant, table.c.category == category)
-        return self._connection.scalar(statement) or 0
+        return max(self._connection.scalar(statement) or 0, self.first_seq() - 1)
 
     def first_seq(self) -> int:
         """The oldest that is kept; the next to come when none is."""
