@@ -16,6 +16,7 @@
     │   ├── ReferenceBroken           an object's reference to a value
     │   │   ├── UnknownCategory, UnknownValue, UnavailableValue
     │   │   └── CategoryRuleBroken
+    │   ├── LoginTaken
     │   ├── UnknownUser, UnknownFile      what a body names besides values
     │   ├── UnsupportedFile
     │   ├── UploadMappingAmbiguous
@@ -226,6 +227,10 @@ class UnavailableValue(ReferenceBroken):
 
 class CategoryRuleBroken(ReferenceBroken):
     type, title = "category-rule-broken", "A rule of the category is broken"
+
+
+class LoginTaken(BadRequest):
+    type, title = "login-taken", "Another user has this login"
 
 
 class UnknownUser(BadRequest):

@@ -5,9 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+)
 
-from ats_stub.domain.moves import Moving
+from ats_stub.domain.moves import Move, Moving, Stretch
 from ats_stub.domain.references import Kind, References
 from ats_stub.store import schema
 from ats_stub.store.moves import MoveStore, are_in
@@ -114,6 +128,28 @@ class LinkStore:
         """How many objects reference both values."""
         return self._count(kind, self._at([value]), table.c.object.in_(self.objects(kind, [other])))
 
+    def dates(
+        self, kind: Kind, objects: ColumnElement[int], stored: ColumnElement[datetime]
+    ) -> ColumnElement[datetime]:
+        """The date that `Held.latest` makes of the *stored* one, as a column beside *objects*.
+
+        stored: brought up to date by each piece of a move, so that this is it as soon as no move is pending.
+        """
+        latest_first = sorted(self._on_their_way(), key=lambda pair: pair[1].at, reverse=True)
+        if not latest_first:
+            return stored
+        of_kind = and_(table.c.tenant == self._tenant, table.c.kind == kind)
+        return case(
+            *(
+                (
+                    and_(stored < move.at, objects.in_(select(table.c.object).where(of_kind, are_in(stretch)))),
+                    literal(move.at, stored.type),
+                )
+                for stretch, move in latest_first
+            ),
+            else_=stored,
+        )
+
     def is_used(self, category: int) -> bool:
         """Whether any object references a value of the category."""
         values = schema.category_values
@@ -131,13 +167,18 @@ class LinkStore:
     def _at(self, values: Select[tuple[int]] | Collection[int]) -> ColumnElement[bool]:
         """The links that really are at one of *values*."""
         stored = table.c.value.in_(values)
-        on_their_way = [each for each in Moving(self._moves.pending).stretches if each.moved is not None]
+        on_their_way = [stretch for stretch, _ in self._on_their_way()]
         if not on_their_way:
             return stored
         return or_(
             and_(stored, not_(or_(*map(are_in, on_their_way)))),
             *(and_(are_in(each), literal(each.place).in_(values)) for each in on_their_way),
         )
+
+    def _on_their_way(self) -> list[tuple[Stretch, Move]]:
+        """The links that are not stored where they really are, with the last move that they still have to make."""
+        stretches = Moving(self._moves.pending).stretches
+        return [(stretch, stretch.moved) for stretch in stretches if stretch.moved is not None]
 
 
 def _seqs(trail: str) -> tuple[int, ...]:

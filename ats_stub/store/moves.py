@@ -12,10 +12,16 @@ from catrelay.database import Database
 
 links = schema.links
 pending = schema.pending_moves
+users = schema.users
 
-AT_ONCE_LINKS = 500
-"""So many move in the transaction of the switch itself."""
-PIECE_LINKS = 4_000
+
+@dataclass(frozen=True)
+class PieceSizes:
+    """How many links move in one transaction: in that of the switch itself, and in each that follows."""
+
+    at_once: int = 500
+    following: int = 4_000
+
 
 Counts = Mapping[Kind, int]
 """How many objects of each kind were moved."""
@@ -34,9 +40,10 @@ class Place:
 class MoveStore:
     """The moves of a tenant whose links have not all followed yet. They are made one after another, by seq."""
 
-    def __init__(self, connection: Connection, tenant: int) -> None:
+    def __init__(self, connection: Connection, tenant: int, sizes: PieceSizes) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._sizes = sizes
         self._pending: list[Move] | None = None
         self.has_started = False
         """Whether links were left behind that have to follow."""
@@ -54,10 +61,10 @@ class MoveStore:
 
     def start(self, move: Move) -> Counts | None:
         """Make *move*: at once when it is a small one and no other is pending; else None, and its links will follow."""
-        few = select(links.c.link).where(*self._at_source(move)).limit(AT_ONCE_LINKS + 1).subquery()
+        few = select(links.c.link).where(*self._at_source(move)).limit(self._sizes.at_once + 1).subquery()
         count = 0 if self.pending else self._connection.scalar(select(func.count()).select_from(few)) or 0
-        if not self.pending and count <= AT_ONCE_LINKS:
-            counts = {kind: self._make(move, kind, -1, AT_ONCE_LINKS)[0] for kind in KINDS} if count else {}
+        if not self.pending and count <= self._sizes.at_once:
+            counts = {kind: self._make(move, kind, -1, count)[0] for kind in KINDS} if count else {}
             if any(counts.values()):
                 self._note_date(move)
             return counts
@@ -87,7 +94,7 @@ class MoveStore:
         after: how far this process brought it, so that it does not search there again; anything before is right, too.
         """
         for kind in KINDS[KINDS.index(after.kind) :]:
-            objects, last = self._make(move, kind, after.object if kind == after.kind else -1, PIECE_LINKS)
+            objects, last = self._make(move, kind, after.object if kind == after.kind else -1, self._sizes.following)
             if last is not None:
                 self._count(move, kind, objects)
                 return Place(kind, last)
@@ -117,11 +124,30 @@ class MoveStore:
                 .where(waiting, links.c.object <= last)
                 .values(value=move.target, trail=trail, moved_by=move.seq)
             )
-            self._touch(move, kind, after, last)
+            if kind == "user":
+                self._touch_users(move, after, last)
         return objects, last
 
-    def _touch(self, move: Move, kind: Kind, after: int, last: int) -> None:
-        """Where lists are ordered by it, store the date; elsewhere it is read from the links."""
+    def _touch_users(self, move: Move, after: int, last: int) -> None:
+        """Store the date with the users that moved, as lists are ordered by it; elsewhere it is read from the links."""
+        moved = select(links.c.object).where(
+            links.c.tenant == self._tenant,
+            links.c.kind == "user",
+            links.c.object > after,
+            links.c.object <= last,
+            links.c.moved_by == move.seq,
+        )
+        self._connection.execute(
+            update(users)
+            .where(
+                users.c.tenant == self._tenant,
+                users.c.id > after,
+                users.c.id <= last,
+                users.c.id.in_(moved),
+                users.c.date_last_updated < move.at,
+            )
+            .values(date_last_updated=move.at)
+        )
 
     def _at_source(self, move: Move) -> Iterator[ColumnElement[bool]]:
         yield links.c.tenant == self._tenant

@@ -20,6 +20,7 @@ from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
 from ats_stub.store.links import LinkStore
 from ats_stub.store.moves import MoveStore, PieceSizes
+from ats_stub.store.search import SearchIndex, search_index
 from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.users import UserStore
 from ats_stub.store.values import ValueStore
@@ -46,16 +47,19 @@ NO_CONDITIONS = Conditions()
 class Store:
     """The ATS's database. moving: set when a remap left links behind that have to follow."""
 
-    def __init__(self, database: Database, file_rules: FileRules | None = None) -> None:
+    def __init__(
+        self, database: Database, file_rules: FileRules | None = None, sizes: PieceSizes | None = None
+    ) -> None:
         self.database = database
-        self._file_rules = file_rules or FileRules()
+        self.file_rules = file_rules or FileRules()
+        self.sizes = sizes or PieceSizes()
         self.moving = threading.Event()
 
     @contextmanager
     def read(self, tenant: int) -> Iterator["Unit"]:
         """A snapshot of one tenant. Raises Forbidden when the tenant was removed meanwhile."""
         with self.database.read() as connection:
-            yield Unit(connection, tenant, _counters(connection, tenant, lock=False), self._file_rules)
+            yield Unit(self, connection, tenant, _counters(connection, tenant, lock=False))
 
     @contextmanager
     def write(
@@ -67,7 +71,7 @@ class Store:
         """
         with self.database.write(tenant) as connection:
             counters = _counters(connection, tenant, lock=True)
-            unit = WriteUnit(connection, tenant, counters, self._file_rules, app, now, conditions or NO_CONDITIONS)
+            unit = WriteUnit(self, connection, tenant, counters, app, now, conditions or NO_CONDITIONS)
             yield unit
             unit.flush()
         if unit.moves.has_started:
@@ -106,11 +110,12 @@ def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
 class Unit:
     """One tenant's data as of one snapshot."""
 
-    def __init__(self, connection: Connection, tenant: int, counters: Counters, file_rules: FileRules) -> None:
+    def __init__(self, store: Store, connection: Connection, tenant: int, counters: Counters) -> None:
+        self._store = store
         self.connection = connection
         self.tenant = tenant
         self.counters = counters
-        self.file_rules = file_rules
+        self.file_rules = store.file_rules
 
     @cached_property
     def categories(self) -> CategoryStore:
@@ -125,7 +130,7 @@ class Unit:
     @cached_property
     def jobs(self) -> JobStore:
         """Jobs with what they reference."""
-        return JobStore(self.connection, self.tenant, self.counters.orgs_category, self.links)
+        return JobStore(self.connection, self.tenant, self.counters.orgs_category, self.links, self.search)
 
     @cached_property
     def users(self) -> UserStore:
@@ -140,7 +145,7 @@ class Unit:
     @cached_property
     def moves(self) -> MoveStore:
         """Remaps whose links have not all followed yet."""
-        return MoveStore(self.connection, self.tenant, self._sizes)
+        return MoveStore(self.connection, self.tenant, self._store.sizes)
 
     @cached_property
     def links(self) -> LinkStore:
@@ -151,6 +156,11 @@ class Unit:
     def files(self) -> FileStore:
         """Files that objects carry."""
         return FileStore(self.connection, self.tenant, self.file_rules)
+
+    @cached_property
+    def search(self) -> SearchIndex:
+        """The words of objects."""
+        return search_index(self.connection, self.tenant)
 
     @cached_property
     def journal(self) -> JournalStore:
@@ -172,15 +182,15 @@ class WriteUnit(Unit):
 
     def __init__(
         self,
+        store: Store,
         connection: Connection,
         tenant: int,
         counters: Counters,
-        file_rules: FileRules,
         app: str,
         now: datetime,
         conditions: Conditions,
     ) -> None:
-        super().__init__(connection, tenant, counters, file_rules)
+        super().__init__(store, connection, tenant, counters)
         self.app = app
         self.now = now
         self.conditions = conditions
