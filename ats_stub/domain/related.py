@@ -1,12 +1,13 @@
-"""What the ATS says of the jobs that reference a value, in Markdown.
+"""What the ATS says of the objects that reference a value, in Markdown.
 
 Source: docs/contract/, "Categories and values".
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ats_stub.domain.references import Kind
 from ats_stub.domain.values import Decision, Value
 from catrelay.models import RelatedData
 
@@ -19,44 +20,53 @@ _INLINE = re.compile(r"([\\`*_\[\]<>&~|])")
 _AT_START = re.compile(r"^(?:([#+=:-])|(\d+)([.)]))")
 _ELLIPSIS = "…"
 
+_ORDER: tuple[Kind, ...] = ("job", "user", "candidate")
+
+Objects = Mapping[Kind, int]
+"""How many objects of each kind."""
+
 
 @dataclass(frozen=True)
 class Holders:
-    """The jobs that reference a value. titles: of a few of them."""
+    """What references a value. objects: how many of each kind. titles: of a few of its jobs."""
 
-    jobs: int
+    objects: Objects
     open_jobs: int
     titles: Sequence[str]
 
 
 def summary(value: Value, holders: Holders) -> RelatedData | None:
     """What references *value*; None when nothing does."""
-    if holders.jobs == 0:
+    held = _held(holders.objects)
+    if not held:
         return None
-    lines = [f"There {_are(holders.jobs)} **{_jobs(holders.jobs)}** in {shown(value.name)}{_open_part(holders)}"]
+    is_or_are = "is" if next(iter(held.values())) == 1 else "are"
+    lines = [f"There {is_or_are} {_counted(held)} in {shown(value.name)}{_open_part(held, holders.open_jobs)}"]
     titles = [f"- {shown(title)}" for title in holders.titles[:MAX_TITLES] if title.strip()]
     if titles:
         lines += ["", *titles]
-    if titles and holders.jobs > len(titles):
-        lines.append(f"- and {holders.jobs - len(titles)} more")
-    return RelatedData(summary="\n".join(lines), counts={"jobs": holders.jobs})
+    more = held.get("job", 0) - len(titles)
+    if titles and more:
+        lines.append(f"- and {more} more{'' if len(held) == 1 else ' job' if more == 1 else ' jobs'}")
+    return RelatedData(summary="\n".join(lines), counts=_counts(held))
 
 
-def change_impact(decision: Decision, target: Value | None, jobs: int, jobs_with_target: int) -> RelatedData | None:
-    """What *decision* would do to the jobs that reference its value; None when nothing.
+def change_impact(
+    decision: Decision, target: Value | None, objects: Objects, with_target: Objects
+) -> RelatedData | None:
+    """What *decision* would do to the objects that reference its value; None when nothing.
 
-    target: the value it is remapped to. jobs_with_target: those of *jobs* that reference the target already.
+    target: the value it is remapped to. with_target: how many of *objects* reference the target already.
     """
-    if jobs == 0 or decision.effect not in ("remap", "inactivate"):
+    held = _held(objects)
+    if not held or decision.effect not in ("remap", "inactivate"):
         return None
     name = shown(decision.after.name)
     if target is None:
-        text = f"**{_jobs(jobs)}** will lose {name}"
+        text = f"{_counted(held)} will lose {name}"
     else:
-        text = f"{_all(jobs)} in {name} will be moved to {shown(target.name)}"
-        if jobs_with_target:
-            text += f"; {_of_them(jobs_with_target, jobs)} it already"
-    return RelatedData(summary=text, counts={"jobs": jobs})
+        text = f"{_all(held)} in {name} will be moved to {shown(target.name)}{_with_target(held, _held(with_target))}"
+    return RelatedData(summary=text, counts=_counts(held))
 
 
 def shown(name: str) -> str:
@@ -72,25 +82,63 @@ def _escaped_start(match: re.Match[str]) -> str:
     return f"\\{mark}" if mark else f"{number}\\{delimiter}"
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+def _held(objects: Objects) -> dict[Kind, int]:
+    """The kinds of which there are any, in the order in which they are told of."""
+    return {kind: objects[kind] for kind in _ORDER if objects.get(kind)}
 
 
-def _jobs(count: int) -> str:
-    return f"{count} job" if count == 1 else f"{count} jobs"
+def _counts(held: Objects) -> dict[str, int]:
+    return {f"{kind}s": count for kind, count in held.items()}
 
 
-def _all(count: int) -> str:
-    return "The only job" if count == 1 else f"All **{count} jobs**"
+def _counted(held: Objects) -> str:
+    """As in "**3 jobs**, **1 user** and **2 candidates**"."""
+    return _listed([f"**{count} {kind if count == 1 else kind + 's'}**" for kind, count in held.items()])
 
 
-def _of_them(part: int, whole: int) -> str:
+def _listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _all(held: Objects) -> str:
+    if len(held) > 1:
+        return _counted(held)
+    ((kind, count),) = held.items()
+    return f"The only {kind}" if count == 1 else f"All {_counted(held)}"
+
+
+def _with_target(held: Objects, part: Objects) -> str:
+    """How many of what is held have the target already."""
+    if not part:
+        return ""
+    if len(held) == 1:
+        ((kind, count),) = held.items()
+        return f"; {_part_of_one(kind, part[kind], count)} it already"
+    parts = [_part(kind, count, held[kind]) for kind, count in part.items()]
+    return f"; {_listed(parts)} {'has' if sum(part.values()) == 1 else 'have'} it already"
+
+
+def _part_of_one(kind: Kind, part: int, whole: int) -> str:
+    if whole == 1:
+        return "it has" if kind == "job" else "they have"
     if part == whole:
-        return "it has" if whole == 1 else "all of them have"
+        return "all of them have"
     return f"{part} of them {'has' if part == 1 else 'have'}"
 
 
-def _open_part(holders: Holders) -> str:
-    if holders.open_jobs == holders.jobs:
-        return ", open" if holders.jobs == 1 else ", all of them open"
-    return f", {holders.open_jobs} of them open" if holders.open_jobs else ""
+def _part(kind: Kind, part: int, whole: int) -> str:
+    if whole == 1:
+        return f"the {kind}"
+    return f"all of the {kind}s" if part == whole else f"{part} of the {kind}s"
+
+
+def _open_part(held: Objects, open_jobs: int) -> str:
+    """How many of the jobs are open."""
+    if not open_jobs:
+        return ""
+    if len(held) > 1:
+        return f"; {_part('job', open_jobs, held['job'])} {'is' if open_jobs == 1 else 'are'} open"
+    if open_jobs == held["job"]:
+        return ", open" if open_jobs == 1 else ", all of them open"
+    return f", {open_jobs} of them open"

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ats_stub.domain.references import KINDS
 from ats_stub.domain.related import MAX_TITLES, Holders, change_impact, summary
 from ats_stub.domain.values import decide
 from ats_stub.operations.categories import category_of
@@ -15,7 +16,7 @@ def summary_of(unit: Unit, category_id: int, value_id: int, *, now: datetime) ->
     """What references the value. Raises NotFound when nothing does."""
     value = value_of(unit, category_id, value_id)
     holders = Holders(
-        unit.links.count("job", value_id),
+        {kind: unit.links.count(kind, value_id) for kind in KINDS},
         unit.jobs.open_holding(value_id, now),
         unit.jobs.titles_holding(value_id, limit=MAX_TITLES),
     )
@@ -42,8 +43,8 @@ def change_impact_of(unit: Unit, category_id: int, value_id: int, intended: Cate
     found = change_impact(
         decision,
         target,
-        unit.links.count("job", value_id),
-        0 if target is None else unit.links.count_both("job", value_id, target.id),
+        {kind: unit.links.count(kind, value_id) for kind in KINDS},
+        {} if target is None else {kind: unit.links.count_both(kind, value_id, target.id) for kind in KINDS},
     )
     if found is None:
         raise NotFound(f"The change of value {value_id} would change nothing else")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ats_stub.domain.related import MAX_NAME_CHARACTERS, Holders, change_impact, shown, summary
+from ats_stub.domain.related import MAX_NAME_CHARACTERS, Holders, Objects, change_impact, shown, summary
 from ats_stub.domain.values import Decision, Value
 from catrelay.tokens import Scope
 from tests.ats_stub.planting import Tree, holding, plant
@@ -53,50 +53,112 @@ def test_a_name_renders_as_its_text_and_never_as_markup(name: str) -> None:
     assert rendered(markdown) == (text[: MAX_NAME_CHARACTERS - 1].rstrip() + "…" if is_cut else text)
 
 
-@given(names, st.lists(texts | st.just("x" * 2_000)), st.integers(1, 10**12))
-def test_a_summary_has_at_most_a_thousand_visible_characters(name: str, titles: list[str], jobs: int) -> None:
-    related = summary(Value(id=1, category=1, name=name), Holders(jobs, jobs // 2, titles))
+many = st.integers(1, 10**12)
 
-    assert related is not None
-    assert len(rendered(related.summary)) <= MAX_VISIBLE_CHARACTERS
+
+@given(names | st.just("x" * 2_000), st.lists(texts | st.just("x" * 2_000)), many, many, many)
+def test_what_is_said_has_at_most_a_thousand_visible_characters(
+    name: str, titles: list[str], jobs: int, users: int, candidates: int
+) -> None:
+    objects: Objects = {"job": jobs, "user": users, "candidate": candidates}
+    value = Value(id=1, category=1, name=name)
+
+    held = summary(value, Holders(objects, jobs // 2, titles))
+    impact = change_impact(Decision(value, replace(value, available=False), "remap"), value, objects, objects)
+
+    assert held is not None
+    assert impact is not None
+    assert len(rendered(held.summary)) <= MAX_VISIBLE_CHARACTERS
+    assert len(rendered(impact.summary)) <= MAX_VISIBLE_CHARACTERS
 
 
 @pytest.mark.parametrize(
-    ("jobs", "with_target", "text"),
+    ("objects", "with_target", "text"),
     [
-        (10, 0, "All 10 jobs in Data will be moved to IT"),
-        (10, 3, "All 10 jobs in Data will be moved to IT; 3 of them have it already"),
-        (10, 10, "All 10 jobs in Data will be moved to IT; all of them have it already"),
-        (1, 0, "The only job in Data will be moved to IT"),
-        (1, 1, "The only job in Data will be moved to IT; it has it already"),
+        ({"job": 10}, {"job": 0}, "All 10 jobs in Data will be moved to IT"),
+        ({"job": 10}, {"job": 3}, "All 10 jobs in Data will be moved to IT; 3 of them have it already"),
+        ({"job": 10}, {"job": 1}, "All 10 jobs in Data will be moved to IT; 1 of them has it already"),
+        ({"job": 10}, {"job": 10}, "All 10 jobs in Data will be moved to IT; all of them have it already"),
+        ({"job": 1}, {"job": 0}, "The only job in Data will be moved to IT"),
+        ({"job": 1}, {"job": 1}, "The only job in Data will be moved to IT; it has it already"),
+        ({"user": 1}, {"user": 1}, "The only user in Data will be moved to IT; they have it already"),
+        ({"candidate": 2}, {"candidate": 1}, "All 2 candidates in Data will be moved to IT; 1 of them has it already"),
+        ({"job": 2, "candidate": 1}, {}, "2 jobs and 1 candidate in Data will be moved to IT"),
+        (
+            {"job": 2, "user": 1, "candidate": 3},
+            {"job": 1, "candidate": 0},
+            "2 jobs, 1 user and 3 candidates in Data will be moved to IT; 1 of the jobs has it already",
+        ),
+        (
+            {"job": 2, "user": 1, "candidate": 3},
+            {"job": 1, "user": 1, "candidate": 3},
+            "2 jobs, 1 user and 3 candidates in Data will be moved to IT; "
+            "1 of the jobs, the user and all of the candidates have it already",
+        ),
     ],
 )
-def test_an_impact_tells_who_has_the_target_already(jobs: int, with_target: int, text: str) -> None:
+def test_an_impact_tells_who_has_the_target_already(objects: Objects, with_target: Objects, text: str) -> None:
     target = Value(id=2, category=1, name="IT")
     before = Value(id=1, category=1, name="Data")
     decision = Decision(before, replace(before, available=False, remapped_to=target.id), "remap")
 
-    related = change_impact(decision, target, jobs, with_target)
+    related = change_impact(decision, target, objects, with_target)
 
     assert related is not None
     assert rendered(related.summary) == text
-    assert related.counts == {"jobs": jobs}
+    assert related.counts == {f"{kind}s": count for kind, count in objects.items()}
 
 
 @pytest.mark.parametrize(
-    ("jobs", "open_jobs", "text"),
+    ("objects", "text"),
     [
-        (2, 2, "There are 2 jobs in Data, all of them open"),
-        (2, 1, "There are 2 jobs in Data, 1 of them open"),
-        (2, 0, "There are 2 jobs in Data"),
-        (1, 1, "There is 1 job in Data, open"),
+        ({"candidate": 1}, "1 candidate will lose Data"),
+        ({"job": 3, "user": 1}, "3 jobs and 1 user will lose Data"),
     ],
 )
-def test_a_summary_tells_how_many_are_open(jobs: int, open_jobs: int, text: str) -> None:
-    related = summary(Value(id=1, category=1, name="Data"), Holders(jobs, open_jobs, []))
+def test_an_impact_tells_who_loses_the_value(objects: Objects, text: str) -> None:
+    before = Value(id=1, category=1, name="Data")
+
+    related = change_impact(Decision(before, replace(before, available=False), "inactivate"), None, objects, {})
 
     assert related is not None
     assert rendered(related.summary) == text
+
+
+@pytest.mark.parametrize(
+    ("objects", "open_jobs", "text"),
+    [
+        ({"job": 2}, 2, "There are 2 jobs in Data, all of them open"),
+        ({"job": 2}, 1, "There are 2 jobs in Data, 1 of them open"),
+        ({"job": 2}, 0, "There are 2 jobs in Data"),
+        ({"job": 1}, 1, "There is 1 job in Data, open"),
+        ({"user": 1, "candidate": 0}, 0, "There is 1 user in Data"),
+        ({"job": 1, "candidate": 2}, 1, "There is 1 job and 2 candidates in Data; the job is open"),
+        ({"job": 4, "user": 2}, 1, "There are 4 jobs and 2 users in Data; 1 of the jobs is open"),
+        ({"job": 4, "user": 2}, 4, "There are 4 jobs and 2 users in Data; all of the jobs are open"),
+    ],
+)
+def test_a_summary_tells_how_many_are_open(objects: Objects, open_jobs: int, text: str) -> None:
+    related = summary(Value(id=1, category=1, name="Data"), Holders(objects, open_jobs, []))
+
+    assert related is not None
+    assert rendered(related.summary) == text
+
+
+@pytest.mark.parametrize(
+    ("objects", "text"),
+    [
+        ({"job": 2}, ["a", "b"]),
+        ({"job": 3}, ["a", "b", "and 1 more"]),
+        ({"job": 3, "user": 9}, ["a", "b", "and 1 more job"]),
+        ({"job": 4, "user": 9}, ["a", "b", "and 2 more jobs"]),
+    ],
+)
+def test_a_summary_names_some_jobs_and_counts_the_others(objects: Objects, text: list[str]) -> None:
+    related = summary(Value(id=1, category=1, name="Data"), Holders(objects, 0, ["a", "b"]))
+
+    assert related is not None
+    assert rendered(related.summary).splitlines()[1:] == text
 
 
 def test_a_summary_counts_the_jobs_of_the_value_itself(ats: Running, tree: Tree) -> None:
