@@ -5,18 +5,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ats_stub.domain.references import Kind
 from catrelay.models import Topic
 
 Operation = Literal["insert", "update", "delete"]
 ChangeKind = Literal["value", "category", "job", "user", "candidate", "moved-jobs", "moved-users", "moved-candidates"]
-Subject = Literal["value", "category", "categories", "job"]
+Subject = Literal["value", "category", "categories", "job", "user", "candidate"]
 
 JOB_TOPICS: tuple[Topic, ...] = ("jobs/open", "jobs/open/externally")
+TOPICS_OF: Mapping[Kind, tuple[Topic, ...]] = {"job": JOB_TOPICS, "user": ("users",), "candidate": ("candidates",)}
+"""The topics that are about a kind of object. Its pings are below them."""
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """How far into the change log: all of position and before; and of the row after it, jobs up to id *object*."""
+    """How far into the change log: all of position and before; and of the row after it, objects up to id *object*."""
 
     position: int
     object: int = 0
@@ -64,6 +67,10 @@ def pings_of(change: Change, topics: Collection[Topic], *, orgs_category: int) -
         for topic in JOB_TOPICS:
             if topic in topics and topic in change.lists:
                 yield ping(f"/{topic}/byID/{change.object}", "job", change.object, change.lists[topic])
+    elif change.kind == "user" or change.kind == "candidate":
+        for topic in TOPICS_OF[change.kind]:
+            if topic in topics:
+                yield ping(f"/{topic}/byID/{change.object}", change.kind, change.object)
     elif change.kind == "value" and is_org:
         if "orgs" in topics:
             yield ping(f"/orgs/values/byID/{change.object}", "value", change.object)
@@ -77,12 +84,14 @@ def pings_of(change: Change, topics: Collection[Topic], *, orgs_category: int) -
         yield ping("/categories", "categories", 0, "update")
 
 
-def pings_of_moved_job(position: int, job: int, lists: Collection[Topic], topics: Collection[Topic]) -> Iterator[Ping]:
-    """The pings about one of the jobs that a `moved-jobs` row at *position* stands for. lists: those it is in now."""
-    for topic in JOB_TOPICS:
+def pings_of_moved(
+    position: int, kind: Kind, moved: int, lists: Collection[Topic], topics: Collection[Topic]
+) -> Iterator[Ping]:
+    """The pings about one of the objects that a `moved-...` row at *position* stands for. lists: those it is in now."""
+    for topic in TOPICS_OF[kind]:
         if topic in topics and topic in lists:
-            before = Place(position - 1, job - 1)
-            yield Ping(f"/{topic}/byID/{job}/deltaPings", "job", job, "update", position, before)
+            before = Place(position - 1, moved - 1)
+            yield Ping(f"/{topic}/byID/{moved}/deltaPings", kind, moved, "update", position, before)
 
 
 def collapse(pings: Iterable[Ping]) -> list[Ping]:

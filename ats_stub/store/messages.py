@@ -23,5 +23,5 @@ def _body(unit: Unit, ping: Ping) -> bytes | None:
             return None if unit.categories.get(ping.object) is None else b""
         case "categories":
             return b""
-        case "job":
+        case "job" | "user" | "candidate":
             return DeltaPing(operation=ping.operation).to_json()

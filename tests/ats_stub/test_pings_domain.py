@@ -16,7 +16,7 @@ from ats_stub.domain.pings import (
     joined,
     message_id,
     pings_of,
-    pings_of_moved_job,
+    pings_of_moved,
 )
 from catrelay.models import TOPICS, Topic
 
@@ -38,7 +38,10 @@ def paths(change: Change, *topics: Topic) -> list[str]:
         (Change(5, "category", ORGS, "update"), []),
         (Change(5, "job", 7, "update", lists={"jobs/open": "insert"}), ["/jobs/open/byID/7"]),
         (Change(5, "job", 7, "update"), []),
-        (Change(5, "moved", 3, "update", 2), []),
+        (Change(5, "user", 7, "insert"), ["/users/byID/7"]),
+        (Change(5, "candidate", 7, "update"), ["/candidates/byID/7"]),
+        (Change(5, "moved-jobs", 3, "update", 2, moved_by=4), []),
+        (Change(5, "moved-users", 3, "update", 2, moved_by=4), []),
     ],
 )
 def test_a_change_means_these_pings(change: Change, expected: list[str]) -> None:
@@ -50,11 +53,26 @@ def test_only_topics_that_were_asked_for_are_pinged() -> None:
     assert paths(Change(5, "value", 9, "update", ORGS), "categories") == []
     lists: Mapping[str, Operation] = {"jobs/open": "update", "jobs/open/externally": "delete"}
     assert paths(Change(5, "job", 7, "update", lists=lists), "jobs/open/externally") == ["/jobs/open/externally/byID/7"]
-    assert list(pings_of_moved_job(5, 7, ["jobs/open"], ["jobs/open/externally"])) == []
+    assert list(pings_of_moved(5, "job", 7, ["jobs/open"], ["jobs/open/externally"])) == []
+    assert paths(Change(5, "user", 7, "update"), "candidates") == []
+    assert paths(Change(5, "candidate", 7, "update"), "users") == []
+    assert list(pings_of_moved(5, "user", 7, ["users"], ["candidates"])) == []
 
 
 def ping(position: int, path: str, operation: Operation = "update", before: Place | None = None) -> Ping:
     return Ping(path, "job", 1, operation, position, before or Place(position - 1))
+
+
+def test_objects_of_every_kind_are_pinged_when_they_moved() -> None:
+    moved = [
+        *pings_of_moved(5, "user", 7, ["users"], TOPICS),
+        *pings_of_moved(6, "candidate", 8, ["candidates"], TOPICS),
+    ]
+
+    assert [*users, *candidates] == [
+        Ping("/users/byID/7/deltaPings", "user", 7, "update", 5, Place(4, 6)),
+        Ping("/candidates/byID/8/deltaPings", "candidate", 8, "update", 6, Place(5, 7)),
+    ]
 
 
 def test_what_was_made_and_changed_is_still_new_and_a_deletion_wins() -> None:
@@ -93,7 +111,7 @@ def test_the_cursor_stops_before_the_first_change_that_was_not_told(changes: lis
 
 
 def test_within_a_moved_row_the_cursor_stops_at_a_job() -> None:
-    pings = [*pings_of_moved_job(5, 7, ["jobs/open"], TOPICS), *pings_of_moved_job(5, 9, ["jobs/open"], TOPICS)]
+    pings = [ping for job in (7, 9) for ping in pings_of_moved(5, "job", job, ["jobs/open"], TOPICS)]
 
     assert cursor_after(Place(5), pings[1:]) == Place(4, 8)
     assert cursor_after(Place(5), []) == Place(5)
