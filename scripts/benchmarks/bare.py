@@ -1,0 +1,92 @@
+"""The database without us: the driver and one statement."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+SCHEMA = "ats"
+_SQLITE = "sqlite:///"
+
+
+def kind_of(database: str) -> str:
+    """`sqlite` or `postgresql`."""
+    return database.partition(":")[0]
+
+
+class Bare:
+    """A plain connection. Statements have `?` for their parameters and are committed one by one, durably."""
+
+    def __init__(self, connection: "sqlite3.Connection | psycopg.Connection[Any]") -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """All rows of a query, as the driver gives them."""
+        if isinstance(self._connection, sqlite3.Connection):
+            return self._connection.execute(statement, parameters).fetchall()
+        return self._connection.execute(statement.replace("?", "%s"), parameters).fetchall()
+
+    def one(self, statement: str, *parameters: object) -> Any:
+        """The first column of a query's only row."""
+        ((found,),) = self.rows(statement, *parameters)
+        return found
+
+    def seconds_of(self, statement: str, *parameters: object) -> float:
+        """How long a statement takes, its commit included."""
+        began = time.perf_counter()
+        if isinstance(self._connection, sqlite3.Connection):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(statement, parameters)
+            self._connection.execute("COMMIT")
+        else:
+            self._connection.execute(statement.replace("?", "%s"), parameters)
+        return time.perf_counter() - began
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Insert *rows* the fast way."""
+        if isinstance(self._connection, sqlite3.Connection):
+            marks = ", ".join("?" for _ in columns)
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+            self._connection.execute("COMMIT")
+            return
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        into = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
+        with self._connection.cursor() as cursor, cursor.copy(into) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def settle(self, *tables: str) -> None:
+        """Have earlier work behind us: nothing of it shall fall into what is measured next."""
+        if isinstance(self._connection, sqlite3.Connection):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return
+        for table in tables:
+            self._connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
+        self._connection.execute("CHECKPOINT")
+
+    def moment(self) -> str:
+        """Now, as the ATS's tables keep it."""
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        return now if isinstance(self._connection, sqlite3.Connection) else f"{now}+00"
+
+
+@contextmanager
+def bare(database: str) -> Iterator[Bare]:
+    """A plain connection to the ATS's tables in *database*; on SQLite with the settings that the ATS has."""
+    if kind_of(database) == "sqlite":
+        connection = sqlite3.connect(database.removeprefix(_SQLITE), isolation_level=None, timeout=60)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            yield Bare(connection)
+        finally:
+            connection.close()
+    else:
+        with psycopg.connect(database, autocommit=True, options=f"-c search_path={SCHEMA}") as server:
+            yield Bare(server)
