@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
+from catrelay.cli import completion
 from catrelay.cli.export import EXAMPLE as EXPORT_EXAMPLE
 from catrelay.cli.export import export
 from catrelay.cli.failure import EXIT_FAILURE, explain
@@ -14,7 +15,7 @@ from catrelay.cli.import_ import EXAMPLE as IMPORT_EXAMPLE
 from catrelay.cli.import_ import import_
 from catrelay.cli.journal import EXAMPLE as JOURNAL_EXAMPLE
 from catrelay.cli.journal import journal
-from catrelay.cli.services import run_service_command, service_names
+from catrelay.cli.services import load_service, run_service_command, service_command, service_names
 from catrelay.cli.status import EXAMPLE as STATUS_EXAMPLE
 from catrelay.cli.status import status
 from catrelay.cli.subscriptions import subscriptions
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def build_command() -> typer.Typer:
-    """The whole command. Nothing of a service is imported before its subcommand runs."""
+    """The whole command. Nothing of a service is imported before its subcommand runs, or is to be completed."""
+    completion.prepare()
     app = new_group("Categories of an HR platform that every app follows.")
     app.callback(epilog="Example: catrelay up --data ./suite")(_root)
     app.command(epilog=UP_EXAMPLE)(up)
@@ -55,6 +57,9 @@ def build_command() -> typer.Typer:
     app.add_typer(upload, name="upload")
     app.add_typer(subscriptions, name="subscriptions")
     for name in service_names():
+        if completion.is_asked_for():
+            app.add_typer(service_command(load_service(name)), name=name)
+            continue
         app.command(
             name,
             help=f"Run and administer the service {name}.",
@@ -67,6 +72,8 @@ def build_command() -> typer.Typer:
 
 def _root(
     debug: bool = typer.Option(False, DEBUG_OPTION, help="On failure also print the traceback; anywhere in the line."),
+    install_completion: completion.InstallOption = None,
+    show_completion: completion.ShowOption = None,
 ) -> None:
     """Categories of an HR platform that every app follows."""
 

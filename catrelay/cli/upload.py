@@ -1,20 +1,18 @@
 """`catrelay upload ...`: a whole list through the uploader, its plan shown first."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import Progress
 
 from catrelay.cli.administer import JsonOption
 from catrelay.cli.failure import Failure
 from catrelay.cli.group import new_group
 from catrelay.cli.output import Cell, print_json, print_rows, say
+from catrelay.cli.progress import bar
 from catrelay.cli.target import Target, reaching
 from catrelay.client import UploaderClient
 from catrelay.models import CategoryValuesUpload, PlanItem, UploadPlan, UploadStatus
@@ -114,13 +112,11 @@ async def _upload(
 ) -> UploadPlan:
     """Hand in *tree*, wait until the uploader is done with it, and get its plan."""
     status = await uploader.upload_values(category, tree, confirm_inactivations=confirm)
-    progress = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with progress:
-        task = progress.add_task("Planning" if tree.test_flag else "Uploading", total=None)
+    with bar() as shown:
         while status.status in {"Queued", "Underway"}:
             await asyncio.sleep(POLL_SECONDS)
-            status = await uploader.upload(category, status.id)
-            progress.update(task, completed=_done(status))
+            before, status = status, await uploader.upload(category, status.id)
+            shown.advance("Planning" if tree.test_flag else "Uploading", _done(status) - _done(before))
     if status.status == "Error":
         raise Failure(f"the upload failed: {(status.problem or {}).get('detail', 'no reason was given')}")
     return await _whole_plan(uploader, category, status.id)

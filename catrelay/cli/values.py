@@ -7,6 +7,7 @@ import typer
 
 from catrelay.cli.administer import JsonOption
 from catrelay.cli.group import new_group
+from catrelay.cli.journal import in_words
 from catrelay.cli.output import Cell, print_json, print_rows, say
 from catrelay.cli.target import Target, reaching
 from catrelay.client import AtsClient, values_path
@@ -111,6 +112,23 @@ async def inactivate(
 ) -> None:
     """Make a value unavailable; what is at it loses it."""
     await _write(target, category, {"id": value, "available": False}, as_json=as_json)
+
+
+@values.command(epilog=_example("undo --category 17 23"))
+@reaching("ats")
+async def undo(
+    target: Target,
+    category: CategoryOption,
+    seq: Annotated[int, typer.Argument(metavar="SEQ", min=1, help="Number of the remap in the journal")],
+    as_json: JsonOption = False,
+) -> None:
+    """Take a remap back: the value is available again, and what the remap moved returns to it."""
+    async with _client(target) as ats:
+        entry = await ats.undo(category, seq)
+    if as_json:
+        print_json(entry.to_document())
+    else:
+        typer.echo(in_words(entry))
 
 
 async def _write(target: Target, category: int, members: Mapping[str, object], *, as_json: bool) -> None:
