@@ -1,6 +1,5 @@
 """What a write to a job means, and which lists a job is in. Source: docs/contract/, "Jobs, users, candidates"."""
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,15 +86,9 @@ def pings(before: JobWrite | None, after: JobWrite, now: datetime) -> dict[str, 
     return operations
 
 
-def searchable(text: str) -> str:
-    """Equal for texts that differ only in case or in how Unicode composes them."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def words(job: JobWrite) -> str:
+def texts_of(job: JobWrite) -> tuple[str | None, ...]:
     """What keywords are looked for in."""
-    texts = (job.title, job.code, job.short_summary, job.description)
-    return searchable("\n".join(text for text in texts if text is not None))
+    return job.title, job.code, job.short_summary, job.description
 
 
 def _references_of(job: JobWrite, orgs_category: int) -> Iterator[Reference]:

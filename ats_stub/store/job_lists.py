@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from ats_stub.domain.jobs import JobList, searchable
+from ats_stub.domain.jobs import JobList
 from ats_stub.domain.references import Kind
 from ats_stub.store import schema
 from ats_stub.store.links import LinkStore
@@ -40,12 +40,10 @@ class JobQuery:
         return order(table.c.id, None if self.by is None else table.c[self.by], descending=self.descending)
 
     def conditions(self, tenant: int, links: LinkStore, now: datetime) -> Iterator[ColumnElement[bool]]:
-        """What a job of *tenant* must meet to be in the list *now* and within the filters and bounds."""
+        """What a job of *tenant* must meet to be in the list *now* and within the filters and bounds, but keywords."""
         date = None if self.by is None else table.c[self.by]
         yield is_in(self.which, now)
         yield from in_categories(tenant, links, KIND, table.c.id, self.categories)
-        for word in sorted(set(searchable(self.keywords).split())):
-            yield table.c.words.contains(word, autoescape=True)
         yield from between(self.above, self.below, table.c.id, date)
         if date is not None:
             yield date.is_not(None)

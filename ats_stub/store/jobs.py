@@ -1,16 +1,17 @@
 """Jobs, with what they reference."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from ats_stub.domain.jobs import Job, JobList, words
+from ats_stub.domain.jobs import Job, JobList, texts_of
 from ats_stub.domain.references import as_answered
 from ats_stub.store import schema
 from ats_stub.store.job_lists import KIND, JobQuery, is_in
 from ats_stub.store.links import Held, LinkStore
+from ats_stub.store.search import SearchIndex
 from catrelay.models import Availability, JobWrite
 
 table = schema.jobs
@@ -22,11 +23,14 @@ MEMBERS_ELSEWHERE = {"categories", "org"}
 class JobStore:
     """The jobs of a tenant. What a job references is in the links, its org as a link of the org tree's category."""
 
-    def __init__(self, connection: Connection, tenant: int, orgs_category: int, links: LinkStore) -> None:
+    def __init__(
+        self, connection: Connection, tenant: int, orgs_category: int, links: LinkStore, search: SearchIndex
+    ) -> None:
         self._connection = connection
         self._tenant = tenant
         self._orgs_category = orgs_category
         self._links = links
+        self._search = search
 
     def get(self, job: int) -> Job | None:
         """One job, templates included."""
@@ -45,19 +49,23 @@ class JobStore:
 
     def page(self, query: JobQuery, now: datetime) -> list[Job]:
         """The jobs that *query* asks for, in its order."""
-        return self._read(query.conditions(self._tenant, self._links, now), query.order, limit=query.limit)
+        return self._read(self._conditions(query, now), query.order, limit=query.limit)
 
     def insert(self, job: Job) -> None:
         """Add a job with its references."""
         self._connection.execute(insert(table).values(tenant=self._tenant, id=job.id, **_columns(job)))
-        self._links.replace(KIND, job.id, job.references(self._orgs_category))
+        self._relate(job)
 
     def update(self, job: Job) -> None:
         """Store a job's new state and references."""
         self._connection.execute(
             update(table).where(table.c.tenant == self._tenant, table.c.id == job.id).values(_columns(job))
         )
+        self._relate(job)
+
+    def _relate(self, job: Job) -> None:
         self._links.replace(KIND, job.id, job.references(self._orgs_category))
+        self._search.put(KIND, job.id, texts_of(job.state))
 
     def open_holding(self, value: int, now: datetime) -> int:
         """How many open jobs reference the value."""
@@ -73,6 +81,12 @@ class JobStore:
 
     def _holds(self, value: int) -> ColumnElement[bool]:
         return table.c.id.in_(self._links.objects(KIND, [value]))
+
+    def _conditions(self, query: JobQuery, now: datetime) -> Iterator[ColumnElement[bool]]:
+        yield from query.conditions(self._tenant, self._links, now)
+        matching = self._search.matching(KIND, query.keywords)
+        if matching is not None:
+            yield table.c.id.in_(matching)
 
     def _read(
         self,
@@ -103,7 +117,6 @@ def _columns(job: Job) -> dict[str, object]:
     stored = state.model_copy(update=dict.fromkeys(MEMBERS_ELSEWHERE))
     return {
         "document": stored.to_json().decode(),
-        "words": words(state),
         "external_id": state.external_id,
         "template": state.template_flag is True,
         "active": state.status == "active",

@@ -134,7 +134,6 @@ jobs = Table(
     _tenant(),
     Column("id", BigInteger, nullable=False),
     Column("document", Text, nullable=False),
-    Column("words", Text, nullable=False),
     Column("external_id", Text),
     Column("manager", BigInteger),
     Column("recruiter", BigInteger),

@@ -13,7 +13,7 @@ from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
 from ats_stub.store.deliveries import LEASE, MAX_FAILING_PINGS, DeliveryStore, Failure, Key, Result, Work
 from ats_stub.store.messages import read_bodies
-from ats_stub.store.windows import MAX_MOVED_JOBS, MAX_WINDOW_CHANGES
+from ats_stub.store.windows import MAX_MOVED_OBJECTS, MAX_WINDOW_CHANGES
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
 from catrelay.targets import Targets
 from catrelay.tokens import Access
@@ -221,7 +221,6 @@ def add_moved_jobs(store: Store, access: Access, count: int) -> None:
             "tenant": access.tenant_id,
             "id": 1_000 + number,
             "document": "{}",
-            "words": "",
             "template": False,
             "active": number < count,
             "available_externally": number % 3 == 0,
@@ -239,7 +238,7 @@ def add_moved_jobs(store: Store, access: Access, count: int) -> None:
 def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access: Access, first: DeliveryStore) -> None:
     key = subscribe(store, access, "jobs/open", "orgs")
     before = add_org(store, access)
-    add_moved_jobs(store, access, MAX_MOVED_JOBS + 500)
+    add_moved_jobs(store, access, MAX_MOVED_OBJECTS + 500)
     after = add_org(store, access, "Support")
 
     works = []
@@ -247,13 +246,13 @@ def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access:
         works.append(work)
         first.record(key, all_settled(work), NOW)
 
-    jobs = [f"/jobs/open/byID/{1_000 + number}/deltaPings" for number in range(MAX_MOVED_JOBS + 500)]
+    jobs = [f"/jobs/open/byID/{1_000 + number}/deltaPings" for number in range(MAX_MOVED_OBJECTS + 500)]
     assert [path for work in works for path in paths(work)] == [
         f"/orgs/values/byID/{before}/deltaPings",
         *jobs,
         f"/orgs/values/byID/{after}/deltaPings",
     ]
-    assert [work.end for work in works] == [Place(1, 1_000 + MAX_MOVED_JOBS - 1), Place(3)]
+    assert [work.end for work in works] == [Place(1, 1_000 + MAX_MOVED_OBJECTS - 1), Place(3)]
 
 
 def test_jobs_that_are_open_externally_are_told_apart(store: Store, access: Access, first: DeliveryStore) -> None:
