@@ -4,8 +4,8 @@ import os
 from typing import Annotated, Literal
 
 import typer
-from typer.completion import (
-    completion_init,  # type: ignore[attr-defined] # typer calls it for its own options only
+from typer.completion import (  # type: ignore[attr-defined] # typer makes the shells known for its own options only
+    completion_init,
     install_callback,
     show_callback,
 )
