@@ -28,6 +28,7 @@ from ats_stub.store import Store
 from ats_stub.store.deliveries import LEASE, DeliveryStore, Failure, Key, Result, Work
 from ats_stub.store.messages import read_bodies
 from catrelay.models import BatchedPing, PingBatch
+from catrelay.problems import Forbidden
 from catrelay.sending import PingSender
 from catrelay.targets import Targets
 
@@ -131,6 +132,8 @@ class Deliverer:
         try:
             while await self._round(key) or self._busy[key]:
                 self._busy[key] = False
+        except Forbidden:
+            log.info("the tenant of a subscription was removed", tenant=key.tenant, subscription=key.subscription)
         except Exception:  # one subscription's trouble must not end the others
             log.exception("delivery failed", tenant=key.tenant, subscription=key.subscription)
         finally:
