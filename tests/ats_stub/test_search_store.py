@@ -10,7 +10,11 @@ from sqlalchemy import text
 
 from ats_stub.domain.references import KINDS
 from ats_stub.domain.words import words
+from ats_stub.operations.candidates import create_candidate
+from ats_stub.operations.jobs import create_job
+from ats_stub.operations.users import create_user
 from ats_stub.store import Store, WriteUnit, open_registry
+from ats_stub.store.reindexing import index_all
 from ats_stub.store.search import SearchIndex, search_index
 from catrelay.models import MAX_ID
 from catrelay.tokens import Access
@@ -123,6 +127,23 @@ def test_the_words_of_a_tenant_go_with_it(database_url: str) -> None:
         assert left is not None
         assert list(connection.scalars(left)) == [1]
     registry.close()
+
+
+def test_what_came_in_past_the_stores_can_be_found_once_it_is_indexed(store: Store, access: Access) -> None:
+    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
+        job = create_job(unit, {"title": "common job"})
+        user = create_user(unit, {"person": {"familyName": "Common"}})
+        candidate = create_candidate(unit, {"person": {"email": "common@example.com"}})
+        ids = {"job": job.id, "user": user.id, "candidate": candidate.id}
+        for kind in KINDS:
+            unit.search.remove(kind, ids[kind])
+
+        index_all(unit.connection)
+
+        for kind in KINDS:
+            matching = unit.search.matching(kind, "common")
+            assert matching is not None
+            assert list(unit.connection.scalars(matching)) == [ids[kind]]
 
 
 def test_a_text_of_any_length_is_taken(unit: WriteUnit) -> None:
