@@ -9,7 +9,6 @@ from ats_stub.store import schema
 from ats_stub.store.backup import Backup, readable
 from ats_stub.store.bulk import copy, go_on_numbering, keep_writers_out, tables
 from ats_stub.store.reindexing import index_all
-from ats_stub.store.reindexing import index_all
 from catrelay.database import Database
 
 IDS_LEFT_OUT = 1_000_000
@@ -41,7 +40,6 @@ def restore(database: Database, file: Path, *, replace: bool) -> Backup:
         for table in tables():
             copy(table, source, target)
         go_on_numbering(target)
-        index_all(target)
         index_all(target)
         _begin_history(target, ids)
         return backup
