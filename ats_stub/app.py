@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
+from ats_stub.api.candidates import CandidatesApi
 from ats_stub.api.categories import CategoriesApi
 from ats_stub.api.files import FilesApi
 from ats_stub.api.jobs import JobsApi
@@ -13,6 +14,7 @@ from ats_stub.api.journal import JournalApi
 from ats_stub.api.related import RelatedApi
 from ats_stub.api.requests import Requests
 from ats_stub.api.subscriptions import SubscriptionsApi
+from ats_stub.api.users import UsersApi
 from ats_stub.delivery import Deliverer, DeliveryMetrics
 from ats_stub.moving import Mover
 from ats_stub.settings import AtsSettings
@@ -31,6 +33,7 @@ CAPABILITIES = (
     "values.unavailable",
     "remapped.tenant",
     "journal.undo",
+    "candidates.list",
     "pings.batch",
 )
 
@@ -66,6 +69,8 @@ def create_app(settings: AtsSettings) -> Starlette:
             *CategoriesApi(requests, guard).routes(),
             *RelatedApi(requests, guard).routes(),
             *JobsApi(requests, guard).routes(),
+            *UsersApi(requests, guard).routes(),
+            *CandidatesApi(requests, guard).routes(),
             *FilesApi(store).routes(),
             *SubscriptionsApi(requests, guard, Targets(settings.allow_targets)).routes(),
         ],

@@ -28,7 +28,10 @@ from pydantic import BaseModel
 
 from catrelay.models import (
     BatchResults,
+    CandidateRead,
+    CandidatesRead,
     Categories,
+    CategoriesActual,
     Category,
     CategoryValue,
     CategoryValues,
@@ -44,6 +47,8 @@ from catrelay.models import (
     SubscriptionList,
     UploadPlan,
     UploadStatus,
+    UserRead,
+    UsersRead,
     ValueList,
     ValuesDigest,
     answer_schema,
@@ -87,6 +92,13 @@ def _of_values(values: str) -> list[Endpoint]:
     ]
 
 
+def _of_users(users: str) -> list[Endpoint]:
+    return [
+        Endpoint("GET", users, (200,), UsersRead, "usersRead.json"),
+        Endpoint("GET", f"{users}/byID/{{user}}", (200,), UserRead, "userRead.json"),
+    ]
+
+
 def _of_jobs(jobs: str) -> list[Endpoint]:
     return [
         Endpoint("GET", jobs, (200,), JobsRead, "jobsRead.json"),
@@ -94,6 +106,7 @@ def _of_jobs(jobs: str) -> list[Endpoint]:
     ]
 
 
+_CANDIDATE = "/candidates/byID/{candidate}"
 _SUBSCRIPTION = "/subscriptions/byID/{subscription}"
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -113,6 +126,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/jobs", (200,), JobRead, "jobRead.json"),
     Endpoint("PATCH", "/jobs/byID/{job}", (200,), JobRead, "jobRead.json"),
     Endpoint("GET", "/files/byID/{file}/{name}", (200,), None),
+    *_of_users("/users"),
+    *_of_users("/users/active"),
+    *_of_users("/users/active/managers"),
+    *_of_users("/users/active/recruiters"),
+    Endpoint("POST", "/users", (200,), UserRead, "userRead.json"),
+    Endpoint("PATCH", "/users/byID/{user}", (200,), UserRead, "userRead.json"),
+    Endpoint("GET", "/candidates", (200,), CandidatesRead),
+    Endpoint("POST", "/candidates", (201,), CandidateRead, "candidateRead.json"),
+    Endpoint("GET", _CANDIDATE, (200,), CandidateRead, "candidateRead.json"),
+    Endpoint("PATCH", _CANDIDATE, (200,), CandidateRead, "candidateRead.json"),
+    Endpoint("POST", f"{_CANDIDATE}/categories/merges", (200,), CategoriesActual, "categoriesActual.json"),
     Endpoint("GET", "/subscriptions", (200,), SubscriptionList),
     Endpoint("POST", "/subscriptions", (201,), Subscription),
     Endpoint("GET", _SUBSCRIPTION, (200,), Subscription),

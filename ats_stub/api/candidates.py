@@ -1,7 +1,7 @@
 """Candidates: the list, single ones, writing them, and merging what they reference with a choice."""
 
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -58,11 +58,13 @@ class CandidatesApi:
             above=Bound(query.gt_id),
             below=Bound(query.lt_id),
             descending=query.lt_id is not None,
-            limit=query.limit,
+            limit=query.limit + 1,
         )
         with self._requests.read(request) as unit:
-            page = [operations.answered(unit, each, _now()) for each in unit.candidates.page(wanted)]
-        return model_response(CandidatesRead(results=tuple(page)))
+            found = unit.candidates.page(wanted)
+            page = tuple(operations.answered(unit, each, _now()) for each in found[: query.limit])
+        more = _next(request, wanted, page[-1].id) if len(found) > query.limit else None
+        return model_response(CandidatesRead(results=page, next=more))
 
     @answers(CandidateRead, sends=[ETAG])
     def show(self, request: Request) -> Response:
@@ -100,6 +102,12 @@ class CandidatesApi:
         with self._requests.read(request) as unit:
             merged = operations.merged_categories(unit, path_id(request, "candidate"), body)
         return json_response(merged.model_dump_json(by_alias=True).encode())
+
+
+def _next(request: Request, wanted: CandidateQuery, last: int) -> str:
+    """The path of the page after the one that ends with *last*."""
+    bound = {"ltID" if wanted.descending else "gtID": str(last)}
+    return f"{quote(request.url.path)}?{urlencode(dict(request.query_params) | bound)}"
 
 
 def _now() -> datetime:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from ats_stub.domain import people
 from ats_stub.domain.patches import Document, check_external_id, patched_state
 from ats_stub.domain.references import (
     Catalogue,
@@ -77,6 +78,11 @@ def is_in(which: UserList, user: UserWrite) -> bool:
             return user.active_flag is True and user.manager is not None
         case "users/active/recruiters":
             return user.active_flag is True and user.recruiter is not None
+
+
+def texts_of(user: UserWrite) -> tuple[str | None, ...]:
+    """What keywords are looked for in."""
+    return (*people.texts_of(user.person), user.login and user.login.name_id)
 
 
 def _references_of(user: UserWrite, catalogue: Catalogue) -> Iterator[Reference]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, Table, select
 
-from ats_stub.domain import jobs, people
+from ats_stub.domain import jobs, people, users
 from ats_stub.domain.references import Kind
 from ats_stub.store import schema
 from ats_stub.store.search import search_index
@@ -15,7 +15,7 @@ ROWS_AT_ONCE = 100
 
 _SEARCHED: tuple[tuple[Kind, Table, Callable[[str], Texts]], ...] = (
     ("job", schema.jobs, lambda document: jobs.texts_of(JobWrite.model_validate_json(document))),
-    ("user", schema.users, lambda document: people.texts_of(UserWrite.model_validate_json(document).person)),
+    ("user", schema.users, lambda document: users.texts_of(UserWrite.model_validate_json(document))),
     (
         "candidate",
         schema.candidates,

@@ -9,9 +9,8 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
-from ats_stub.domain.people import texts_of
 from ats_stub.domain.references import Kind
-from ats_stub.domain.users import User, UserList
+from ats_stub.domain.users import User, UserList, texts_of
 from ats_stub.store import schema
 from ats_stub.store.links import Held, LinkStore
 from ats_stub.store.pages import UNBOUNDED, Bound, between, order
@@ -89,7 +88,7 @@ class UserStore:
 
     def _relate(self, user: User) -> None:
         self._links.replace(KIND, user.id, user.references(self._orgs_category))
-        self._search.put(KIND, user.id, texts_of(user.state.person))
+        self._search.put(KIND, user.id, texts_of(user.state))
 
     def _id_of(self, condition: ColumnElement[bool]) -> int | None:
         return self._connection.scalar(select(table.c.id).where(table.c.tenant == self._tenant, condition))

@@ -117,6 +117,7 @@ class CandidateRead(_Candidate):
 
 
 class CandidatesRead(Wire):
-    """A page of candidates."""
+    """A page of candidates. next: the path of the next page, absent on the last."""
 
     results: tuple[CandidateRead, ...]
+    next: str | None = None
