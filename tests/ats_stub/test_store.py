@@ -3,45 +3,44 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, select
 
-from ats_stub.operations import categories as operations
-from ats_stub.store import Store, open_registry, schema
+from ats_stub.operations.categories import create_category
+from ats_stub.store import Store, WriteUnit, open_registry, schema
 from catrelay.database import Database
-from catrelay.models import CategoryValueWrite, CategoryWrite
+from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry, JournalPage
 from catrelay.tokens import Access
-
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-
-
-def add(store: Store, access: Access, category: int, name: str) -> int:
-    value, _ = operations.write_value(store, access, category, CategoryValueWrite(name=name), now=NOW)
-    return value.id
+from tests.ats_stub.writing import NOW, add, remap, write, written
 
 
-def remap(store: Store, access: Access, category: int, value: int, to: int) -> None:
-    write = CategoryValueWrite(id=value, available=False, remapped_to=to)
-    operations.write_value(store, access, category, write, now=NOW)
+def new_category(store: Store, access: Access) -> int:
+    return written(store, access, lambda unit: create_category(unit, CategoryWrite(name="Expertise"))).id
 
 
 def link(store: Store, access: Access, category: int, value: int, objects: range) -> None:
-    rows = [
-        {"tenant": access.tenant_id, "kind": "job", "object": number, "category": category, "value": value}
-        for number in objects
-    ]
-    with store.database.write() as connection:
-        connection.execute(insert(schema.links), rows)
+    """References of jobs that nobody else knows of."""
+
+    def act(unit: WriteUnit) -> None:
+        for each in objects:
+            present = unit.links.of("job", [each])[each].references.get(category, set())
+            unit.links.replace("job", each, {category: present | {value}})
+
+    written(store, access, act)
+
+
+def held(store: Store, access: Access, category: int, objects: range) -> list[set[int]]:
+    with store.read(access.tenant_id) as unit:
+        return [each.references.get(category, set()) for each in unit.links.of("job", objects).values()]
 
 
 def everything(store: Store) -> dict[str, list[Any]]:
     with store.database.read() as connection:
         return {
-            table.name: sorted(tuple(row) for row in connection.execute(select(table)))
-            for table in (schema.counters, schema.category_values, schema.links, schema.journal, schema.receipts)
+            table.name: sorted(connection.execute(select(table)).all())
+            for table in (schema.counters, schema.category_values, schema.links, schema.journal, schema.move_dates)
         } | {"changes": [tuple(row) for row in connection.execute(select(schema.changes))]}
 
 
@@ -67,7 +66,7 @@ def crash_at(database: Database, statement_number: int) -> Iterator[None]:
 
 
 def test_a_remap_is_all_or_nothing_wherever_it_crashes(store: Store, access: Access) -> None:
-    category = operations.create_category(store, access, CategoryWrite(name="Expertise"), now=NOW).id
+    category = new_category(store, access)
     old, new = add(store, access, category, "Data Sciences"), add(store, access, category, "IT")
     link(store, access, category, old, range(1, 31))
     link(store, access, category, new, range(21, 41))
@@ -85,13 +84,14 @@ def test_a_remap_is_all_or_nothing_wherever_it_crashes(store: Store, access: Acc
 
     after = everything(store)
     assert crashes >= 8
-    assert [(row[2], row[4]) for row in after["links"]] == [(number, new) for number in range(1, 41)]
-    assert len(after["receipts"]) == 30
-    assert [tuple(row[1:7]) for row in after["journal"]] == [(1, category, old, "remap", new, 30)]
+    assert held(store, access, category, range(1, 41)) == [{new}] * 40
+    assert [JournalEntry.model_validate_json(row.entry) for row in after["journal"]] == [
+        JournalEntry(seq=1, category=category, id=old, operation="remap", remapped_to=new, moved=30, at=NOW, by="tests")
+    ]
 
 
 def test_the_journal_has_no_gaps_for_a_reader_who_follows_many_writers(store: Store, access: Access) -> None:
-    category = operations.create_category(store, access, CategoryWrite(name="Expertise"), now=NOW).id
+    category = new_category(store, access)
     values = [add(store, access, category, str(number)) for number in range(60)]
     written = Event()
     seen: list[int] = []
@@ -100,13 +100,13 @@ def test_the_journal_has_no_gaps_for_a_reader_who_follows_many_writers(store: St
         while True:
             last_round = written.is_set()
             with store.read(access.tenant_id) as unit:
-                page = unit.journal.after(seen[-1] if seen else 0, limit=7)
+                page = JournalPage.model_validate_json(unit.journal.page(seen[-1] if seen else 0, limit=7))
             seen.extend(entry.seq for entry in page.results)
             if last_round and not page.results:
                 return
 
     def inactivate(value: int) -> None:
-        operations.write_value(store, access, category, CategoryValueWrite(id=value, available=False), now=NOW)
+        write(store, access, category, CategoryValueWrite(id=value, available=False))
 
     with ThreadPoolExecutor(9) as pool:
         reader = pool.submit(follow)
@@ -118,38 +118,35 @@ def test_the_journal_has_no_gaps_for_a_reader_who_follows_many_writers(store: St
 
 
 def test_a_swap_over_a_third_value_leaves_every_object_where_it_was_sent(store: Store, access: Access) -> None:
-    category = operations.create_category(store, access, CategoryWrite(name="Expertise"), now=NOW).id
+    category = new_category(store, access)
     a, b, c = (add(store, access, category, name) for name in "ABC")
     link(store, access, category, a, range(1, 4))
     link(store, access, category, b, range(4, 7))
 
     remap(store, access, category, a, c)
-    operations.write_value(store, access, category, CategoryValueWrite(id=a, available=True), now=NOW)
+    write(store, access, category, CategoryValueWrite(id=a, available=True))
     remap(store, access, category, b, a)
-    operations.write_value(store, access, category, CategoryValueWrite(id=b, available=True), now=NOW)
+    write(store, access, category, CategoryValueWrite(id=b, available=True))
     remap(store, access, category, c, b)
 
-    assert [(row[2], row[4]) for row in everything(store)["links"]] == [(n, b) for n in (1, 2, 3)] + [
-        (n, a) for n in (4, 5, 6)
-    ]
+    assert held(store, access, category, range(1, 7)) == [{b}] * 3 + [{a}] * 3
 
 
 def test_an_inactivation_without_remap_takes_the_references_away(store: Store, access: Access) -> None:
-    category = operations.create_category(store, access, CategoryWrite(name="Expertise"), now=NOW).id
+    category = new_category(store, access)
     a, b = add(store, access, category, "A"), add(store, access, category, "B")
     link(store, access, category, a, range(1, 4))
     link(store, access, category, b, range(3, 5))
 
-    operations.write_value(store, access, category, CategoryValueWrite(id=a, available=False), now=NOW)
+    write(store, access, category, CategoryValueWrite(id=a, available=False))
 
-    after = everything(store)
-    assert [(row[2], row[4]) for row in after["links"]] == [(3, b), (4, b)]
+    assert held(store, access, category, range(1, 5)) == [set(), set(), {b}, {b}]
     with store.read(access.tenant_id) as unit:
-        assert unit.journal.after(0, limit=5).results[0].moved == 3
+        assert JournalPage.model_validate_json(unit.journal.page(0, limit=5)).results[0].moved == 3
 
 
 def test_removing_a_tenant_leaves_nothing_of_it(store: Store, access: Access, database_url: str) -> None:
-    category = operations.create_category(store, access, CategoryWrite(name="Expertise"), now=NOW).id
+    category = new_category(store, access)
     a, b = add(store, access, category, "A"), add(store, access, category, "B")
     link(store, access, category, a, range(1, 4))
     remap(store, access, category, a, b)
