@@ -16,7 +16,7 @@ from catrelay.asgi import Guard, access_of, answers, model_response, path_id, re
 from catrelay.asgi.headers import LOCATION
 from catrelay.client import values_path
 from catrelay.models import CategoryValuesUpload, UploadPlan, UploadStatus
-from catrelay.problems import LimitExceeded, Unavailable, UploadIncomplete, UploadMappingAmbiguous
+from catrelay.problems import LimitExceeded, ServiceUnreachable, Unavailable, UploadIncomplete, UploadMappingAmbiguous
 from catrelay.tokens import Registry
 from uploader import operations
 from uploader.ats import orgs_category
@@ -81,7 +81,7 @@ class UploadsApi:
         201,
         reads=CategoryValuesUpload,
         sends=[LOCATION],
-        problems=[LimitExceeded, UploadMappingAmbiguous, UploadIncomplete, Unavailable],
+        problems=[LimitExceeded, UploadMappingAmbiguous, UploadIncomplete, Unavailable, ServiceUnreachable],
     )
     async def accept(self, request: Request, query: UploadQuery) -> Response:
         """Upload a whole tree as it shall be; the work runs on after the answer.

@@ -1,6 +1,7 @@
 """Categories, their values, and the org tree."""
 
 from collections.abc import Callable
+from typing import Annotated
 from urllib.parse import quote
 
 import orjson
@@ -14,20 +15,44 @@ from ats_stub.operations import categories as operations
 from ats_stub.operations import values
 from ats_stub.store import Unit, WriteUnit
 from catrelay.asgi import (
+    AtMost,
     Guard,
     access_of,
+    answers,
     json_response,
     model_response,
-    parse_query,
     path_id,
-    read_model,
     resource,
 )
 from catrelay.asgi.body import list_header
 from catrelay.asgi.conditions import is_known
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_JOURNAL_SEQ, IF_MATCH, JOURNAL_SEQ, LOCATION
 from catrelay.digest import digest
-from catrelay.models import MAX_ID, Categories, CategoryValueUpload, CategoryWrite, ValueList, ValuesBatch
-from catrelay.problems import LimitExceeded, NotFound
+from catrelay.models import (
+    MAX_ID,
+    BatchResults,
+    Categories,
+    Category,
+    CategoryValue,
+    CategoryValues,
+    CategoryValueUpload,
+    CategoryValueWrite,
+    CategoryWrite,
+    ValueList,
+    ValuesBatch,
+    ValuesDigest,
+)
+from catrelay.problems import (
+    BadRequest,
+    CategoryInUse,
+    CategoryKeyTaken,
+    Conflict,
+    LimitExceeded,
+    NameRequired,
+    NotFound,
+    NullNotAllowed,
+    ValueRuleBroken,
+)
 
 MAX_PAGE = 1_000
 
@@ -40,7 +65,7 @@ class _DeleteQuery(BaseModel):
 class _UnavailableQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     gt_id: int = Field(default=0, ge=0, le=MAX_ID, alias="gtID")
-    limit: int = Field(default=MAX_PAGE, ge=1)
+    limit: Annotated[int, Field(ge=1), AtMost(MAX_PAGE)] = MAX_PAGE
 
 
 class CategoriesApi:
@@ -75,37 +100,57 @@ class CategoriesApi:
             resource(f"{path}/byExternalId/{{externalId:path}}", get=guard.read(self.value_by_external_id)),
         ]
 
+    @answers(Categories, sends=[JOURNAL_SEQ])
     def list(self, request: Request) -> Response:
+        """All categories but the org tree's."""
         with self._requests.read(request) as unit:
             listed = unit.categories.listed(orgs_category=unit.counters.orgs_category)
             headers = _journal_seq(unit)
         documents = [category.to_document() for category in Categories(tuple(listed)).root]
         return json_response(orjson.dumps(documents), headers=headers)
 
-    async def create(self, request: Request) -> Response:
-        write = await read_model(request, CategoryWrite)
+    @answers(
+        Category,
+        201,
+        takes=[IDEMPOTENCY_KEY],
+        sends=[LOCATION],
+        problems=[CategoryKeyTaken, NameRequired, NullNotAllowed],
+    )
+    async def create(self, request: Request, body: CategoryWrite) -> Response:
+        """Create a category."""
         tenant = access_of(request).tenant
 
         def act(unit: WriteUnit) -> Response:
-            category = operations.create_category(unit, write)
+            category = operations.create_category(unit, body)
             location = f"/t/{quote(tenant, safe='')}/categories/byID/{category.id}"
             return model_response(category, status=201, headers={"location": location})
 
         return await self._requests.write(request, act)
 
+    @answers(Category)
     def show(self, request: Request) -> Response:
+        """One category, without its values."""
         with self._requests.read(request) as unit:
             return model_response(operations.category_of(unit, path_id(request, "category")))
 
-    async def update(self, request: Request) -> Response:
-        write = await read_model(request, CategoryWrite)
+    @answers(
+        Category,
+        takes=[IF_MATCH, IDEMPOTENCY_KEY],
+        problems=[CategoryKeyTaken, NameRequired, NullNotAllowed],
+    )
+    async def update(self, request: Request, body: CategoryWrite) -> Response:
+        """Change a category, by a JSON Merge Patch."""
         category = path_id(request, "category")
         return await self._requests.write(
-            request, lambda unit: model_response(operations.update_category(unit, category, write))
+            request, lambda unit: model_response(operations.update_category(unit, category, body))
         )
 
-    async def delete(self, request: Request) -> Response:
-        query = parse_query(request, _DeleteQuery)
+    @answers(None, takes=[IF_MATCH], problems=[CategoryInUse, Conflict])
+    async def delete(self, request: Request, query: _DeleteQuery) -> Response:
+        """Delete a category with all of its values.
+
+        Refused while objects use them, unless `force` is given: then each value is inactivated first.
+        """
         category = path_id(request, "category")
 
         def act(unit: WriteUnit) -> Response:
@@ -114,14 +159,18 @@ class CategoriesApi:
 
         return await self._requests.write(request, act)
 
+    @answers(CategoryValues, sends=[JOURNAL_SEQ], problems=[NotFound])
     def tree(self, request: Request) -> Response:
+        """The tree of available values."""
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
             return _unless_known(
                 request, unit, _etag(unit, category), lambda etag: json_response(unit.values.tree(category), etag=etag)
             )
 
+    @answers(ValuesDigest, sends=[JOURNAL_SEQ], problems=[NotFound])
     def digest(self, request: Request) -> Response:
+        """A hash of the tree and of each of its branches, to tell whether a replica has drifted."""
         with self._requests.read(request) as unit:
             category, seq = category_in(request, unit), unit.counters.seq
             return _unless_known(
@@ -131,12 +180,16 @@ class CategoriesApi:
                 lambda etag: model_response(digest(unit.values.documents(category), seq=seq), etag=etag),
             )
 
+    @answers(CategoryValue)
     def value(self, request: Request) -> Response:
+        """One value, available or not."""
         with self._requests.read(request) as unit:
             category, value = category_in(request, unit), path_id(request, "value")
             return model_response(values.value_of(unit, category, value).as_answered())
 
+    @answers(CategoryValue)
     def value_by_external_id(self, request: Request) -> Response:
+        """One value, available or not, by its `externalId`."""
         external_id: str = request.path_params["externalId"]
         with self._requests.read(request) as unit:
             category = operations.category_of(unit, category_in(request, unit)).id
@@ -145,10 +198,9 @@ class CategoriesApi:
                 raise NotFound(f"Category {category} has no value with the externalId {external_id[:100]!r}")
             return model_response(value.as_answered())
 
-    def unavailable(self, request: Request) -> Response:
-        query = parse_query(request, _UnavailableQuery)
-        if query.limit > MAX_PAGE:
-            raise LimitExceeded(f"limit is at most {MAX_PAGE}")
+    @answers(ValueList, problems=[NotFound])
+    def unavailable(self, request: Request, query: _UnavailableQuery) -> Response:
+        """The unavailable values, by id."""
         with self._requests.read(request) as unit:
             category = operations.category_of(unit, category_in(request, unit)).id
             found = unit.values.unavailable(category, after=query.gt_id, limit=query.limit + 1)
@@ -156,22 +208,39 @@ class CategoriesApi:
         more = f"{quote(request.url.path)}?gtID={page[-1].id}&limit={query.limit}" if len(found) > query.limit else None
         return model_response(ValueList(results=tuple(page), next=more))
 
-    async def write_value(self, request: Request) -> Response:
-        # A node with children is understood, so that the answer can say that it is not taken here.
-        write = await read_model(request, CategoryValueUpload)
+    # A node with children is understood, so that the answer can say that it is not taken here.
+    @answers(
+        CategoryValue,
+        200,
+        201,
+        reads=CategoryValueWrite,
+        takes=[IF_MATCH, IF_JOURNAL_SEQ, IDEMPOTENCY_KEY],
+        problems=[LimitExceeded, NotFound, ValueRuleBroken],
+    )
+    async def write_value(self, request: Request, body: CategoryValueUpload) -> Response:
+        """Create or update a value, by a JSON Merge Patch.
+
+        `id` or `externalId` name the value; without either, and with an `externalId` that no value has, it is created.
+        Making it unavailable with `remappedTo` moves all that references it.
+        """
 
         def act(unit: WriteUnit) -> Response:
-            value, created = values.write_value(unit, category_in(request, unit), write)
+            value, created = values.write_value(unit, category_in(request, unit), body)
             return model_response(value.as_answered(), status=201 if created else 200)
 
         return await self._requests.write(request, act)
 
-    async def write_values(self, request: Request) -> Response:
-        batch = await read_model(request, ValuesBatch)
+    @answers(
+        BatchResults,
+        takes=[IF_JOURNAL_SEQ, IDEMPOTENCY_KEY],
+        problems=[BadRequest, LimitExceeded, NotFound, ValueRuleBroken],
+    )
+    async def write_values(self, request: Request, body: ValuesBatch) -> Response:
+        """Write many values in order, all in one commit. With `atomic` all or none."""
 
         def act(unit: WriteUnit) -> Response:
             category = category_in(request, unit)
-            return model_response(values.write_values(unit, category, batch.values, atomic=batch.atomic))
+            return model_response(values.write_values(unit, category, body.values, atomic=body.atomic))
 
         return await self._requests.write(request, act)
 

@@ -1,5 +1,7 @@
 """The journal of remaps, per category and per tenant, and taking a remap back."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,9 +10,10 @@ from starlette.routing import Route
 from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import undo as operations
 from ats_stub.operations.categories import category_of
-from catrelay.asgi import Guard, json_response, model_response, parse_query, read_model, resource
-from catrelay.models import DEFAULT_PAGE_ENTRIES, MAX_ID, MAX_PAGE_ENTRIES, Undo
-from catrelay.problems import LimitExceeded
+from catrelay.asgi import AtMost, Guard, answers, json_response, model_response, resource
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_JOURNAL_SEQ
+from catrelay.models import DEFAULT_PAGE_ENTRIES, MAX_ID, MAX_PAGE_ENTRIES, JournalEntry, JournalPage, Undo
+from catrelay.problems import CannotUndo, JournalCompacted, NotFound
 
 
 class RemappedQuery(BaseModel):
@@ -18,7 +21,7 @@ class RemappedQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     seq_gt: int = Field(default=0, ge=0, le=MAX_ID, alias="seqGt")
-    limit: int = Field(default=DEFAULT_PAGE_ENTRIES, ge=1)
+    limit: Annotated[int, Field(ge=1), AtMost(MAX_PAGE_ENTRIES)] = DEFAULT_PAGE_ENTRIES
 
 
 class JournalApi:
@@ -38,26 +41,29 @@ class JournalApi:
             resource("/t/{tenant}/orgs/values/undo", post=undo),
         ]
 
-    def of_tenant(self, request: Request) -> Response:
-        query = _query(request)
+    @answers(JournalPage, problems=[JournalCompacted])
+    def of_tenant(self, request: Request, query: RemappedQuery) -> Response:
+        """The journal of all categories after a cursor, the org tree's included."""
         with self._requests.read(request) as unit:
             return json_response(unit.journal.page(query.seq_gt, limit=query.limit))
 
-    def of_category(self, request: Request) -> Response:
-        query = _query(request)
+    @answers(JournalPage, problems=[JournalCompacted, NotFound])
+    def of_category(self, request: Request, query: RemappedQuery) -> Response:
+        """The category's journal after a cursor."""
         with self._requests.read(request) as unit:
             category = category_of(unit, category_in(request, unit)).id
             return json_response(unit.journal.page(query.seq_gt, limit=query.limit, category=category))
 
-    async def undo(self, request: Request) -> Response:
-        wanted = await read_model(request, Undo)
+    @answers(
+        JournalEntry,
+        takes=[IF_JOURNAL_SEQ, IDEMPOTENCY_KEY],
+        problems=[CannotUndo, JournalCompacted, NotFound],
+    )
+    async def undo(self, request: Request, body: Undo) -> Response:
+        """Take a remap back.
+
+        The value is available again where it was, and what this remap moved, and nobody changed since, returns to it.
+        """
         return await self._requests.write(
-            request, lambda unit: model_response(operations.undo(unit, category_in(request, unit), wanted.seq))
+            request, lambda unit: model_response(operations.undo(unit, category_in(request, unit), body.seq))
         )
-
-
-def _query(request: Request) -> RemappedQuery:
-    query = parse_query(request, RemappedQuery)
-    if query.limit > MAX_PAGE_ENTRIES:
-        raise LimitExceeded(f"limit is at most {MAX_PAGE_ENTRIES}")
-    return query

@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import related as operations
-from catrelay.asgi import Guard, model_response, path_id, read_model, resource
+from catrelay.asgi import Guard, answers, model_response, path_id, resource
 from catrelay.models import CategoryValueUpload, CategoryValueWrite, RelatedData
+from catrelay.problems import LimitExceeded, ValueRuleBroken
 
 
 class RelatedApi:
@@ -34,19 +34,19 @@ class RelatedApi:
             resource(f"{path}/changeImpact", post=self._guard.read(self.change_impact)),
         ]
 
+    @answers(RelatedData)
     def summary(self, request: Request) -> Response:
+        """What this app holds on the value, as Markdown and as counts. 404: nothing."""
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
             return model_response(
                 operations.summary_of(unit, category, path_id(request, "value"), now=datetime.now(UTC))
             )
 
-    async def change_impact(self, request: Request) -> Response:
-        # As for the write itself: a node with children is understood, so that it can be refused by name.
-        intended = await read_model(request, CategoryValueUpload)
-        return model_response(await run_in_threadpool(self._change_impact, request, intended))
-
-    def _change_impact(self, request: Request, intended: CategoryValueWrite) -> RelatedData:
+    # As for the write itself: a node with children is understood, so that it can be refused by name.
+    @answers(RelatedData, reads=CategoryValueWrite, problems=[LimitExceeded, ValueRuleBroken])
+    def change_impact(self, request: Request, body: CategoryValueUpload) -> Response:
+        """What making the value as the body says would do here. 404: nothing. Changes nothing."""
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
-            return operations.change_impact_of(unit, category, path_id(request, "value"), intended)
+            return model_response(operations.change_impact_of(unit, category, path_id(request, "value"), body))

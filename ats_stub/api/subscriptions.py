@@ -1,5 +1,6 @@
 """Subscriptions to pings."""
 
+from typing import Annotated
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
@@ -11,9 +12,10 @@ from starlette.routing import Route
 from ats_stub.api.requests import Requests
 from ats_stub.operations import subscriptions as operations
 from ats_stub.store import WriteUnit
-from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
-from catrelay.models import MAX_ID, Applied, SubscriptionCreate, SubscriptionList, SubscriptionUpdate
-from catrelay.problems import LimitExceeded
+from catrelay.asgi import AtMost, Guard, access_of, answers, model_response, path_id, resource
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_MATCH, LOCATION
+from catrelay.models import MAX_ID, Applied, Subscription, SubscriptionCreate, SubscriptionList, SubscriptionUpdate
+from catrelay.problems import Conflict, ForbiddenTarget
 from catrelay.targets import Targets
 
 MAX_PAGE = 1_000
@@ -23,7 +25,7 @@ MAX_LOOKUPS = 4
 class _ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     gt_id: int = Field(default=0, ge=0, le=MAX_ID, alias="gtID")
-    limit: int = Field(default=MAX_PAGE, ge=1)
+    limit: Annotated[int, Field(ge=1), AtMost(MAX_PAGE)] = MAX_PAGE
 
 
 class SubscriptionsApi:
@@ -46,10 +48,9 @@ class SubscriptionsApi:
             resource(f"{one}/applied", put=read(self.applied)),
         ]
 
-    def list(self, request: Request) -> Response:
-        query = parse_query(request, _ListQuery)
-        if query.limit > MAX_PAGE:
-            raise LimitExceeded(f"limit is at most {MAX_PAGE}")
+    @answers(SubscriptionList)
+    def list(self, request: Request, query: _ListQuery) -> Response:
+        """The app's own subscriptions; to a token of scope `admin` all of the tenant's."""
         access = access_of(request)
         with self._requests.read(request) as unit:
             found = unit.subscriptions.listed(app=operations.reach(access), after=query.gt_id, limit=query.limit + 1)
@@ -57,33 +58,39 @@ class SubscriptionsApi:
         more = f"{quote(request.url.path)}?gtID={page[-1].id}&limit={query.limit}" if len(found) > query.limit else None
         return model_response(SubscriptionList(results=tuple(page), next=more))
 
-    async def create(self, request: Request) -> Response:
-        wanted = await read_model(request, SubscriptionCreate)
+    @answers(Subscription, 201, takes=[IDEMPOTENCY_KEY], sends=[LOCATION], problems=[ForbiddenTarget])
+    async def create(self, request: Request, body: SubscriptionCreate) -> Response:
+        """Ask for pings, from the present on. The answer alone carries the secret that signs them."""
         access = access_of(request)
-        await to_thread.run_sync(self._targets.check_url, wanted.url, limiter=self._lookups)
+        await to_thread.run_sync(self._targets.check_url, body.url, limiter=self._lookups)
 
         def act(unit: WriteUnit) -> Response:
-            made = operations.subscribe(unit, access, wanted)
+            made = operations.subscribe(unit, access, body)
             location = f"/t/{quote(access.tenant, safe='')}/subscriptions/byID/{made.id}"
             return model_response(made, status=201, headers={"location": location})
 
         return await self._requests.write(request, act)
 
+    @answers(Subscription)
     def show(self, request: Request) -> Response:
+        """One subscription: how it stands, and how far it is behind."""
         access = access_of(request)
         with self._requests.read(request) as unit:
             return model_response(operations.subscription_of(unit, access, _id(request)))
 
-    async def update(self, request: Request) -> Response:
-        patch = await read_model(request, SubscriptionUpdate)
-        await to_thread.run_sync(operations.check_update, patch, self._targets, limiter=self._lookups)
+    @answers(Subscription, takes=[IF_MATCH], problems=[ForbiddenTarget])
+    async def update(self, request: Request, body: SubscriptionUpdate) -> Response:
+        """Change a subscription, by a JSON Merge Patch."""
+        await to_thread.run_sync(operations.check_update, body, self._targets, limiter=self._lookups)
         access, subscription = access_of(request), _id(request)
         return await self._requests.write(
             request,
-            lambda unit: model_response(operations.update_subscription(unit, access, subscription, patch)),
+            lambda unit: model_response(operations.update_subscription(unit, access, subscription, body)),
         )
 
+    @answers(None, takes=[IF_MATCH])
     async def delete(self, request: Request) -> Response:
+        """End a subscription."""
         access, subscription = access_of(request), _id(request)
 
         def act(unit: WriteUnit) -> Response:
@@ -92,17 +99,20 @@ class SubscriptionsApi:
 
         return await self._requests.write(request, act)
 
+    @answers(Subscription, takes=[IDEMPOTENCY_KEY], problems=[Conflict])
     async def resume(self, request: Request) -> Response:
+        """Try again at once."""
         access, subscription = access_of(request), _id(request)
         return await self._requests.write(
             request, lambda unit: model_response(operations.resume(unit, access, subscription))
         )
 
-    async def applied(self, request: Request) -> Response:
-        applied = await read_model(request, Applied)
+    @answers(Subscription)
+    async def applied(self, request: Request, body: Applied) -> Response:
+        """Say how far the subscriber has applied the journal."""
         access, subscription = access_of(request), _id(request)
         return await self._requests.write(
-            request, lambda unit: model_response(operations.set_applied(unit, access, subscription, applied.seq))
+            request, lambda unit: model_response(operations.set_applied(unit, access, subscription, body.seq))
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from catrelay.models import MAX_ID
-from catrelay.problems import PreconditionFailed, Problem
+from catrelay.problems import IdempotencyKeyReused, PreconditionFailed, Problem
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ IF_JOURNAL_SEQ = Header(
     "Change nothing when the category's journal has moved past this entry",
     _SEQ,
     problems=(PreconditionFailed,),
+)
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Answer a repeat as the first time, and do nothing again",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    problems=(IdempotencyKeyReused,),
 )
 
 WEBHOOK_HEADERS = (

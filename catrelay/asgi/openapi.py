@@ -33,6 +33,8 @@ Json = dict[str, Any]
 TENANT = "/t/{tenant}"
 PROBLEM_JSON = "application/problem+json"
 
+_ID = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+_TEXT = {"type": "string", "minLength": 1}
 _BY_ID = re.compile(r"(?:/byID)?/\{(\w+)\}")
 # Where a path belongs, by the first of these segments that it has; else by its own first segment.
 _TAGS = {
@@ -55,7 +57,6 @@ class Described:
     path: str
     operation: Operation
     scope: str | None
-    takes_text: frozenset[str]
 
     @property
     def id(self) -> str:
@@ -72,15 +73,18 @@ class Described:
         return next((tag for segment, tag in _TAGS.items() if segment in segments), segments[0])
 
     @property
-    def parameters(self) -> list[str]:
-        """The names of the path's parameters."""
-        return re.findall(r"\{(\w+)\}", self.path)
+    def parameters(self) -> dict[str, Json]:
+        """The path's parameters with their schemas. After `byID`, and below a list of such things, stands an id."""
+        return {
+            name: _ID if before in ("byID", f"{name}s") else _TEXT
+            for before, name in re.findall(r"([^/]*)/\{(\w+)\}", self.path)
+        }
 
     def problems(self) -> set[type[Problem]]:
         """Every problem that it may be answered with, but for failures of the service."""
         operation = self.operation
         found: set[type[Problem]] = {InvalidRequest, *_with_those_below(operation.problems)}
-        if set(self.parameters) - {"tenant"}:
+        if self.parameters.keys() - {"tenant"}:
             found.add(NotFound)
         if self.scope is not None:
             found |= {Unauthorized, Forbidden}
@@ -118,7 +122,6 @@ def described(routes: Iterable[BaseRoute]) -> list[Described]:
             route.path_format,
             operation,
             getattr(endpoint, "scope", None),
-            frozenset(name for name, convertor in route.param_convertors.items() if convertor.regex == ".*"),
         )
         for route in routes
         if isinstance(route, Route) and route.include_in_schema and isinstance(route.endpoint, Resource)
@@ -170,9 +173,7 @@ def _operation(each: Described, all_: Sequence[Described], schemas: Schemas) -> 
 
 
 def _parameters(each: Described) -> Iterator[Json]:
-    for name in each.parameters:
-        of_text = name == "tenant" or name in each.takes_text
-        schema = {"type": "string", "minLength": 1} if of_text else {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+    for name, schema in each.parameters.items():
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     query = query_schema(each.operation.query)
     for name, schema in query.get("properties", {}).items():
@@ -250,9 +251,11 @@ def _by_status(kinds: Iterable[type[Problem]]) -> dict[int, list[type[Problem]]]
 
 
 def _with_those_below(kinds: Iterable[type[Problem]]) -> Iterator[type[Problem]]:
+    """*kinds*, each with its subclasses, but for those that stand for a status alone."""
     for kind in kinds:
         yield kind
-        yield from _with_those_below(kind.__subclasses__())
+        if kind.__base__ is not Problem:
+            yield from _with_those_below(kind.__subclasses__())
 
 
 def _links(each: Described, all_: Sequence[Described], schemas: Schemas) -> Json:
@@ -263,7 +266,7 @@ def _links(each: Described, all_: Sequence[Described], schemas: Schemas) -> Json
     links: Json = {}
     for other in all_:
         match = _BY_ID.match(other.path, len(each.path)) if other.path.startswith(each.path) else None
-        if match and set(other.parameters) <= {*each.parameters, match[1]}:
+        if match and other.parameters.keys() <= {*each.parameters, match[1]}:
             given = {name: f"$request.path.{name}" for name in each.parameters}
             links[other.id] = {
                 "operationId": other.id,

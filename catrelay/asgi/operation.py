@@ -27,6 +27,8 @@ P = ParamSpec("P")
 Owner = TypeVar("Owner")
 
 JSON = "application/json"
+ANY = "*/*"
+"""The media type of what is known only once it is there."""
 
 
 class NoQuery(BaseModel):

@@ -17,7 +17,7 @@ from catrelay.asgi.body import list_header
 from catrelay.asgi.coding import MIN_GZIP_BYTES, compress
 from catrelay.asgi.conditions import gzipped, is_known
 from catrelay.asgi.negotiation import accepts, accepts_gzip
-from catrelay.asgi.operation import operation_of
+from catrelay.asgi.operation import ANY, Operation, operation_of
 from catrelay.models.wire import Wire
 from catrelay.problems import NotAcceptable
 
@@ -61,8 +61,8 @@ class Resource:
     async def _answer(self, request: Request, method: str) -> Response:
         endpoint = self.endpoints[method]
         operation = operation_of(endpoint)
-        if operation is not None and operation.media_type is not None:
-            _check_accepted(request, operation.media_type)
+        if operation is not None:
+            _check_accepted(request, operation)
         response = (
             await endpoint(request)
             if inspect.iscoroutinefunction(endpoint)
@@ -98,8 +98,9 @@ def etag_of(body: bytes) -> str:
     return f'"{blake2b(body, digest_size=_ETAG_BYTES).hexdigest()}"'
 
 
-def _check_accepted(request: Request, media_type: str) -> None:
-    if not accepts(list_header(request, "accept"), media_type):
+def _check_accepted(request: Request, operation: Operation) -> None:
+    media_type = operation.media_type
+    if media_type not in (None, ANY) and not accepts(list_header(request, "accept"), media_type):
         raise NotAcceptable(f"The answer is {media_type}, which the request's Accept excludes")
 
 
