@@ -14,6 +14,7 @@ from typing import TypeVar
 import structlog
 from starlette.concurrency import run_in_threadpool
 
+from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
 from replicator.bindings import Binding, TableBinding
@@ -158,7 +159,7 @@ class CatchUp:
         categories = (await self._source.categories()).answer
         held = await self._read(self._held_categories)
         everywhere = sorted({*self._ids(categories), *held})
-        fetched = [await self._fetch_tree(category, unclear) for category in everywhere]
+        fetched = [await self._fetch_unless_same(category, unclear) for category in everywhere]
         await self._write(lambda unit: self._take_over(unit, fetched, categories=categories))
         cursor = (await self._read(lambda unit: unit.cursors())).get(WHOLE_TENANT)
         return cursor is not None and any(one.journal_seq > cursor for one in fetched)
@@ -217,6 +218,16 @@ class CatchUp:
         if len(ids) > MAX_SINGLE_FETCHES:
             return await self._fetch_tree(category, {(category, value) for value in ids})
         return _Fetched(category, {}, await self._source.chains(category, ids, {}))
+
+    async def _fetch_unless_same(self, category: int, unclear: set[Key]) -> _Fetched:
+        """The tree; where its digest is the replica's own, only the values that are unclear and not in it."""
+        there = await self._source.digest(category)
+        if there is not None:
+            here = await self._read(lambda unit: unit.documents(category))
+            if digest(here.values(), seq=there.seq) == there:
+                unknown = {value for of, value in unclear if of == category} - here.keys()
+                return _Fetched(category, {}, await self._source.chains(category, unknown, here), there.seq)
+        return await self._fetch_tree(category, unclear)
 
     async def _fetch_tree(self, category: int, unclear: set[Key], *, resync: bool = False) -> _Fetched:
         """The tree, and each value that the replica holds (or that is unclear, or pinned to) beyond it."""

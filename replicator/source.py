@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catrelay.client import AtsClient, Snapshot
-from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
+from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage, ValuesDigest
 from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound, ServiceUnreachable
 from catrelay.trees import flattened
 from replicator.store import WHOLE_TENANT
@@ -16,11 +16,15 @@ FETCHES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Abilities:
-    """What the ATS can do beyond the plain contract. orgs_category: of the org tree, where there is one to see."""
+    """What the ATS can do beyond the plain contract. orgs_category: of the org tree, where there is one to see.
+
+    digests: it sums up trees, and has one journal that says what a tree alone does not.
+    """
 
     one_journal: bool = False
     batches: bool = False
     orgs_category: int | None = None
+    digests: bool = False
 
 
 class HistoryLost(Exception):
@@ -56,7 +60,9 @@ class Source:
             raise ServiceUnreachable("the ATS no longer says what it can do", url=self._ats.url)
         can = said.capabilities if said else ()
         orgs_category = said.orgs_category if said else None
-        self._abilities = Abilities("remapped.tenant" in can, "pings.batch" in can, orgs_category)
+        one_journal = "remapped.tenant" in can
+        digests = one_journal and "values.digest" in can
+        self._abilities = Abilities(one_journal, "pings.batch" in can, orgs_category, digests)
         return self._abilities
 
     async def categories(self) -> Snapshot[tuple[Category, ...]]:
@@ -70,6 +76,15 @@ class Source:
         except NotFound:
             return None
         return Snapshot({value.id: value for value in flattened(snapshot.answer)}, snapshot.journal_seq)
+
+    async def digest(self, category: int) -> ValuesDigest | None:
+        """The available values in short; None: the category is gone, or the ATS gives no digest."""
+        if not self.abilities.digests:
+            return None
+        try:
+            return await self._ats.digest(self._name(category))
+        except NotFound:
+            return None
 
     async def values(self, category: int, ids: Iterable[int]) -> dict[int, CategoryValue | None]:
         """The present state of each, also when unavailable; None: there is no such value."""
@@ -91,7 +106,7 @@ class Source:
         return found
 
     async def chains(
-        self, category: int, ids: Iterable[int], available: Mapping[int, CategoryValue]
+        self, category: int, ids: Iterable[int], available: Mapping[int, object]
     ) -> dict[int, CategoryValue | None]:
         """The present state of each, and of every value on its way to the end of its remaps."""
         found: dict[int, CategoryValue | None] = {}

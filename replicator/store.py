@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import orjson
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
@@ -234,6 +236,14 @@ class Unit:
             [self.tenant, category],
         )
         return [CategoryValue.model_validate_json(document) for (document,) in rows]
+
+    def documents(self, category: int) -> dict[int, dict[str, Any]]:
+        """The available values as JSON documents, by id."""
+        rows = self.db.execute(
+            "SELECT id, document FROM replica_values WHERE tenant = ? AND category = ? AND available",
+            [self.tenant, category],
+        )
+        return {value: orjson.loads(document) for value, document in rows}
 
     def available_ids(self, category: int) -> set[int]:
         rows = self.db.execute(

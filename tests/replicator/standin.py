@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from catrelay.asgi import exception_handlers
 from catrelay.client import AtsClient
+from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage, Operation, Rules, Subscription
 from catrelay.problems import JournalCompacted, NotFound, Unavailable
 from catrelay.signing import new_secret
@@ -25,9 +26,13 @@ RULES = Rules(mandatory=False, can_multi_select=True, leaf_selection_only=False)
 
 @dataclass
 class StandIn:
-    """plain: it speaks the unmarked part of the contract only. is_away: it answers 503 to everything."""
+    """plain: it speaks the unmarked part of the contract only. is_away: it answers 503 to everything.
+
+    digests: it sums up its trees.
+    """
 
     plain: bool = False
+    digests: bool = False
     is_away: bool = False
     takes_subscriptions: bool = True
     epoch: str = "first"
@@ -108,9 +113,11 @@ class StandIn:
             "/categories": (self._categories, "GET"),
             "/categories/remapped": (self._tenant_journal, "GET"),
             one: (self._tree, "GET"),
+            f"{one}/digest": (self._digest, "GET"),
             f"{one}/remapped": (self._journal, "GET"),
             f"{one}/byID/{{value:int}}": (self._value, "GET"),
             "/orgs/values": (self._tree, "GET"),
+            "/orgs/values/digest": (self._digest, "GET"),
             "/orgs/values/byID/{value:int}": (self._value, "GET"),
             "/subscriptions": (self._subscribe, "POST"),
             "/subscriptions/byID/{id:int}": (self._subscription, "GET"),
@@ -140,7 +147,7 @@ class StandIn:
     async def _discovery(self, _: Request) -> Response:
         if self.plain:
             raise NotFound("A plain ATS does not describe itself")
-        capabilities = ["remapped.tenant"]
+        capabilities = ["remapped.tenant", *(["values.digest"] if self.digests else [])]
         return _json({"service": "ats", "version": "1", "orgsCategory": ORGS, "capabilities": capabilities})
 
     async def _categories(self, _: Request) -> Response:
@@ -155,6 +162,12 @@ class StandIn:
         if category not in {*self.categories, ORGS}:
             raise NotFound("no such category")
         return self._as_of_now(nested(self._documents(category)))
+
+    async def _digest(self, request: Request) -> Response:
+        category = request.path_params.get("category", ORGS)
+        if not self.digests or category not in {*self.categories, ORGS}:
+            raise NotFound("no such category, or no digest")
+        return _json(digest(self._documents(category), seq=len(self.journal)).to_document())
 
     async def _value(self, request: Request) -> Response:
         key = request.path_params.get("category", ORGS), request.path_params["value"]

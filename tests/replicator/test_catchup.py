@@ -434,15 +434,16 @@ def histories(draw: st.DrawFn) -> list[Step]:
 
 
 @settings(max_examples=50)
-@given(histories(), st.booleans())
-def test_a_replica_converges_however_pings_are_lost_doubled_or_reordered(history: list[Step], restarts: bool) -> None:
+@given(histories(), st.booleans(), st.booleans())
+def test_a_replica_converges_however_pings_are_lost_doubled_or_reordered(
+    history: list[Step], restarts: bool, digests: bool
+) -> None:
     with TemporaryDirectory() as folder, app_database(Path(folder)) as database:
-        asyncio.run(play(history, App(database), restarts=restarts))
+        asyncio.run(play(history, App(database), StandIn(digests=digests), restarts=restarts))
 
 
-async def play(history: list[Step], app: App, *, restarts: bool) -> None:
+async def play(history: list[Step], app: App, ats: StandIn, *, restarts: bool) -> None:
     """The oracle reads an entry when the replica could have, at the latest; both are asked only at the end."""
-    ats = StandIn()
     replicator = replicator_of(ats, app)
     await replicator.catch_up()
     oracles = {app.add_quote(value): ObjectOracle([Pin(value)]) for value in range(1, 6)}
