@@ -12,7 +12,8 @@ from catrelay.sql_registry import SqlRegistry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ORGS_NAME = "Orgs"
-_RULES = Rules(mandatory=False, can_multi_select=False, leaf_selection_only=False).to_json().decode()
+# Several: a user may have them. A job has one org whatever the rules are.
+_RULES = Rules(mandatory=False, can_multi_select=True, leaf_selection_only=False).to_json().decode()
 
 
 def open_database(url: str) -> Database:

@@ -7,7 +7,13 @@ revision = "0005"
 down_revision = "0004"
 
 
+# What org trees were made with when only jobs had orgs, one each, and what they are made with now.
+ONE_ORG = '{"mandatory":false,"canMultiSelect":false,"leafSelectionOnly":false}'
+SEVERAL_ORGS = ONE_ORG.replace('"canMultiSelect":false', '"canMultiSelect":true')
+
+
 def upgrade() -> None:
+    _let_users_have_several_orgs()
     op.create_table(
         "users",
         sa.Column("tenant", sa.Integer(), nullable=False),
@@ -33,4 +39,15 @@ def upgrade() -> None:
         sa.Column("date_last_updated", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["tenant"], ["tenants.tenant"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+
+
+def _let_users_have_several_orgs() -> None:
+    categories = sa.table("categories", *map(sa.column, ("tenant", "id", "job_rules")))
+    counters = sa.table("counters", *map(sa.column, ("tenant", "orgs_category")))
+    org_trees = sa.select(counters.c.orgs_category).where(counters.c.tenant == categories.c.tenant)
+    op.execute(
+        sa.update(categories)
+        .where(categories.c.id == org_trees.scalar_subquery(), categories.c.job_rules == ONE_ORG)
+        .values(job_rules=SEVERAL_ORGS)
     )
