@@ -1,47 +1,52 @@
 """Jobs: the four lists, single jobs, and writing them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, Json, RootModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ats_stub.api.lists import MAX_PAGE_OBJECTS, CategoriesFilter, IdBound, Keywords, Limit, Patch
 from ats_stub.api.requests import Requests
 from ats_stub.domain.jobs import JobList
 from ats_stub.operations import jobs as operations
 from ats_stub.store import WriteUnit
 from ats_stub.store.job_lists import DateColumn, JobQuery
 from ats_stub.store.pages import Bound
-from catrelay.asgi import Guard, access_of, model_response, parse_query, path_id, read_model, resource
-from catrelay.models import MAX_ID, CategoriesActual, JobsRead, Moment, Text
-from catrelay.problems import FieldError, InvalidRequest, LimitExceeded, NotFound
+from catrelay.asgi import Guard, access_of, answers, model_response, path_id, resource
+from catrelay.asgi.headers import ETAG, IF_MATCH, LOCATION
+from catrelay.models import JobRead, JobsRead, JobWrite, Moment
+from catrelay.problems import (
+    ExternalIdImmutable,
+    ExternalIdTaken,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    ReferenceBroken,
+    UnknownFile,
+    UnknownUser,
+    UnsupportedFile,
+)
 
-MAX_PAGE_JOBS = 100
-MAX_KEYWORDS_CHARACTERS = 500
-MAX_FILTER_CATEGORIES = 20
-MAX_FILTER_VALUES = 1_000
-
-
-class JobPatch(RootModel[dict[str, Any]]):
-    """A JSON Merge Patch of a job, not yet applied."""
+WRITE_PROBLEMS = (ExternalIdImmutable, ExternalIdTaken, ReferenceBroken, UnknownFile, UnknownUser, UnsupportedFile)
 
 
 class JobsQuery(BaseModel):
     """The filters of a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    categories: Json[CategoriesActual] | None = None
-    keywords: Text = ""
-    gt_id: int | None = Field(default=None, ge=0, le=MAX_ID, alias="gtID")
-    lt_id: int | None = Field(default=None, ge=0, le=MAX_ID, alias="ltID")
+    categories: CategoriesFilter | None = None
+    keywords: Keywords = ""
+    gt_id: IdBound | None = Field(default=None, alias="gtID")
+    lt_id: IdBound | None = Field(default=None, alias="ltID")
     gt_publish_date: Moment | None = Field(default=None, alias="gtPublishDate")
     lt_publish_date: Moment | None = Field(default=None, alias="ltPublishDate")
     gt_internal_publish_date: Moment | None = Field(default=None, alias="gtInternalPublishDate")
     gt_external_publish_date: Moment | None = Field(default=None, alias="gtExternalPublishDate")
-    limit: int = Field(default=MAX_PAGE_JOBS, ge=1)
+    limit: Limit = MAX_PAGE_OBJECTS
 
 
 class JobsApi:
@@ -54,7 +59,7 @@ class JobsApi:
     def routes(self) -> list[Route]:
         guard = self._guard
         return [
-            resource("/t/{tenant}/jobs", get=guard.read(self.list), post=guard.write(self.create)),
+            resource("/t/{tenant}/jobs", get=guard.read(self._lister("jobs")), post=guard.write(self.create)),
             resource("/t/{tenant}/jobs/byID/{job}", get=guard.read(self.show), patch=guard.write(self.patch)),
             *self._list_routes("jobs/open"),
             *self._list_routes("jobs/open/externally"),
@@ -62,60 +67,64 @@ class JobsApi:
         ]
 
     def _list_routes(self, which: JobList) -> list[Route]:
-        def list_jobs(request: Request) -> Response:
-            return self._page(request, which)
-
+        @answers(JobRead, sends=[ETAG])
         def show(request: Request) -> Response:
-            job_id = path_id(request, "job")
+            """One job of this list."""
+            job_id, now = path_id(request, "job"), _now()
             with self._requests.read(request) as unit:
-                job = unit.jobs.in_list(which, job_id, _now())
-            if job is None:
-                raise NotFound(f"Job {job_id} is not in /{which}")
-            return model_response(job.as_answered())
+                job = unit.jobs.in_list(which, job_id, now)
+                if job is None:
+                    raise NotFound(f"Job {job_id} is not in /{which}")
+                return model_response(operations.answered(unit, job, now))
 
         return [
-            resource(f"/t/{{tenant}}/{which}", get=self._guard.read(list_jobs)),
+            resource(f"/t/{{tenant}}/{which}", get=self._guard.read(self._lister(which))),
             resource(f"/t/{{tenant}}/{which}/byID/{{job}}", get=self._guard.read(show)),
         ]
 
-    def list(self, request: Request) -> Response:
-        return self._page(request, "jobs")
+    def _lister(self, which: JobList) -> Callable[[Request], Response]:
+        @answers(JobsRead, sends=[ETAG])
+        def list_jobs(request: Request, query: JobsQuery) -> Response:
+            """The jobs of this list."""
+            wanted, now = _job_query(which, query), _now()
+            with self._requests.read(request) as unit:
+                found = operations.all_answered(unit, unit.jobs.page(wanted, now), now)
+            return model_response(JobsRead(results=found))
 
-    def _page(self, request: Request, which: JobList) -> Response:
-        query = _job_query(which, parse_query(request, JobsQuery))
-        with self._requests.read(request) as unit:
-            jobs = unit.jobs.page(query, _now())
-        return model_response(JobsRead(results=tuple(job.as_answered() for job in jobs)))
+        return list_jobs
 
+    @answers(JobRead, sends=[ETAG])
     def show(self, request: Request) -> Response:
-        """Any job, templates included."""
+        """One job, templates included."""
         job_id = path_id(request, "job")
         with self._requests.read(request) as unit:
-            job = operations.job_of(unit, job_id)
-        return model_response(job.as_answered())
+            return model_response(operations.answered(unit, operations.job_of(unit, job_id), _now()))
 
-    async def create(self, request: Request) -> Response:
-        patch = await read_model(request, JobPatch)
+    @answers(JobRead, reads=JobWrite, sends=[ETAG, LOCATION], problems=WRITE_PROBLEMS)
+    async def create(self, request: Request, body: Patch) -> Response:
+        """Make a job."""
         tenant = access_of(request).tenant
 
         def act(unit: WriteUnit) -> Response:
-            job = operations.create_job(unit, patch.root)
+            job = operations.create_job(unit, body.root)
             location = f"/t/{quote(tenant, safe='')}/jobs/byID/{job.id}"
             # 200, not 201: as the documented API answers.
-            return model_response(job.as_answered(), headers={"location": location})
+            return model_response(job, headers={"location": location})
 
         return await self._requests.write(request, act)
 
-    async def patch(self, request: Request) -> Response:
-        patch = await read_model(request, JobPatch)
-        job = path_id(request, "job")
-        return await self._requests.write(
-            request, lambda unit: model_response(operations.patch_job(unit, job, patch.root).as_answered())
-        )
+    @answers(JobRead, reads=JobWrite, takes=[IF_MATCH], sends=[ETAG], problems=WRITE_PROBLEMS)
+    async def patch(self, request: Request, body: Patch) -> Response:
+        """Change a job by JSON Merge Patch."""
+        job_id = path_id(request, "job")
+
+        def act(unit: WriteUnit) -> Response:
+            return model_response(operations.patch_job(unit, job_id, body.root))
+
+        return await self._requests.write(request, act)
 
 
 def _job_query(which: JobList, query: JobsQuery) -> JobQuery:
-    _check_bounds(query)
     return JobQuery(
         which=which,
         categories=query.categories,
@@ -145,21 +154,6 @@ def _date_column(query: JobsQuery) -> DateColumn | None:
             errors=[FieldError(name, f"filters by {column}") for name, column in given.items()],
         )
     return next(iter(given.values()), None)
-
-
-def _check_bounds(query: JobsQuery) -> None:
-    if query.limit > MAX_PAGE_JOBS:
-        raise LimitExceeded(f"limit is at most {MAX_PAGE_JOBS}", errors=[FieldError("limit", "is too large")])
-    if len(query.keywords) > MAX_KEYWORDS_CHARACTERS:
-        raise LimitExceeded(
-            f"keywords has at most {MAX_KEYWORDS_CHARACTERS} characters", errors=[FieldError("keywords", "is too long")]
-        )
-    entries = query.categories.root if query.categories is not None else ()
-    if len(entries) > MAX_FILTER_CATEGORIES or sum(len(entry.values) for entry in entries) > MAX_FILTER_VALUES:
-        raise LimitExceeded(
-            f"categories names at most {MAX_FILTER_CATEGORIES} categories and {MAX_FILTER_VALUES} values",
-            errors=[FieldError("categories", "names too many")],
-        )
 
 
 def _now() -> datetime:

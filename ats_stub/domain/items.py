@@ -30,6 +30,8 @@ Items = tuple[Item, ...]
 ReplaceFile = Callable[[FileUpload | FileDownload, str], FileDownload]
 """What stands in the place of a file that is written or stored. Takes the file and its pointer."""
 
+SignFile = Callable[[FileDownload], FileDownload]
+
 
 def unpacked(items: ItemsWrite | None) -> tuple[ItemWrite, ...]:
     """The items of a body, those that came as they are answered out of their packages."""
@@ -39,6 +41,16 @@ def unpacked(items: ItemsWrite | None) -> tuple[ItemWrite, ...]:
 def packed(items: Items | None) -> tuple[ItemPackageRead, ...] | None:
     """The items as answered; None when there are none. This ATS has no metas."""
     return tuple(ItemPackageRead(item=item) for item in items) if items else None
+
+
+def as_stored(items: ItemsWrite | None) -> Items | None:
+    """Items that were read from where they are stored; None when there are none."""
+    return with_files(unpacked(items), lambda file, _: _kept(file)) or None
+
+
+def as_answered(items: ItemsWrite | None, signed: SignFile) -> tuple[ItemPackageRead, ...] | None:
+    """Stored items as answered; None when there are none. signed: gives a file an address that holds for a while."""
+    return packed(with_files(unpacked(items), lambda file, _: signed(_kept(file))))
 
 
 def check_bounds(items: Sequence[ItemWrite], pointer: str) -> None:
@@ -65,6 +77,11 @@ def files_in(items: Sequence[ItemWrite]) -> Iterator[FileDownload]:
     for _, item, _ in _walk(items, "", 1):
         if isinstance(item, FileItemWrite) and isinstance(item.value, FileDownload):
             yield item.value
+
+
+def _kept(file: FileUpload | FileDownload) -> FileDownload:
+    assert isinstance(file, FileDownload), "no upload is stored"
+    return file
 
 
 def _with_files(item: ItemWrite, replace: ReplaceFile, pointer: str) -> Item:

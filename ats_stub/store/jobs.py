@@ -6,18 +6,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from ats_stub.domain.jobs import Job, JobList, texts_of
+from ats_stub.domain.items import as_stored
+from ats_stub.domain.jobs import PEOPLE, Job, JobList, texts_of
 from ats_stub.domain.references import as_answered
 from ats_stub.store import schema
 from ats_stub.store.job_lists import KIND, JobQuery, is_in
 from ats_stub.store.links import Held, LinkStore
 from ats_stub.store.search import SearchIndex
-from catrelay.models import Availability, JobWrite
+from catrelay.models import Availability, JobWrite, UserName
 
 table = schema.jobs
 
-MEMBERS_ELSEWHERE = {"categories", "org"}
-"""What the links say is not stored a second time in the document."""
+MEMBERS_ELSEWHERE = {"categories", "org", *PEOPLE}
+"""What the links and columns say is not stored a second time in the document."""
 
 
 class JobStore:
@@ -95,19 +96,23 @@ class JobStore:
         *,
         limit: int | None = None,
     ) -> list[Job]:
-        statement = select(table.c.id, table.c.document, table.c.date_last_updated).where(
-            table.c.tenant == self._tenant, *conditions
-        )
+        columns = [table.c[name] for name in ("id", "document", *PEOPLE, "date_last_updated")]
+        statement = select(*columns).where(table.c.tenant == self._tenant, *conditions)
         rows = self._connection.execute(statement.order_by(*order).limit(limit)).all()
         held = self._links.of(KIND, [row.id for row in rows])
         return [self._job(row, held[row.id]) for row in rows]
 
-    def _job(self, row: Row[int, str, datetime], held: Held) -> Job:
+    def _job(self, row: Row[Any], held: Held) -> Job:
         orgs = held.references.pop(self._orgs_category, None)
-        state = JobWrite.model_validate_json(row.document).model_copy(
-            update={"org": min(orgs) if orgs else None, "categories": as_answered(held.references)}
-        )
-        return Job(row.id, state, held.latest(row.date_last_updated))
+        document = JobWrite.model_validate_json(row.document)
+        people = {name: getattr(row, name) for name in PEOPLE}
+        elsewhere = {
+            "org": min(orgs) if orgs else None,
+            "categories": as_answered(held.references),
+            "items": as_stored(document.items),
+            **{name: None if user is None else UserName(id=user) for name, user in people.items()},
+        }
+        return Job(row.id, document.model_copy(update=elsewhere), held.latest(row.date_last_updated))
 
 
 def _columns(job: Job) -> dict[str, object]:
@@ -118,6 +123,7 @@ def _columns(job: Job) -> dict[str, object]:
     return {
         "document": stored.to_json().decode(),
         "external_id": state.external_id,
+        **{name: job.people().get(name) for name in PEOPLE},
         "template": state.template_flag is True,
         "active": state.status == "active",
         "available_externally": availability.available_externally is True,

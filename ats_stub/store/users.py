@@ -1,7 +1,7 @@
 """Users, with the values of the org tree that they reference."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,6 +51,10 @@ class UserStore:
         """One user."""
         found = self._read([table.c.id == user])
         return found[0] if found else None
+
+    def some(self, users: Collection[int]) -> list[User]:
+        """Those of *users* that there are, in no order."""
+        return self._read([table.c.id.in_(users)]) if users else []
 
     def in_list(self, which: UserList, user: int) -> User | None:
         """One user, if it is in the list."""

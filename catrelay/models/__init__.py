@@ -28,6 +28,7 @@ from catrelay.models.jobs import (
     JobStatus,
     JobWrite,
     PublishDates,
+    UserName,
 )
 from catrelay.models.journal import (
     DEFAULT_PAGE_ENTRIES,
@@ -194,6 +195,7 @@ __all__ = [
     "UploadPlan",
     "UploadStatus",
     "UserMention",
+    "UserName",
     "UserRead",
     "UserWrite",
     "UsersRead",

@@ -2,8 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from catrelay.models.items import ItemPackagesRead, ItemsWrite
+from catrelay.models.people import UserRead
 from catrelay.models.values import CategoriesActual, Country
 from catrelay.models.wire import MAX_ID, Id, Key, Moment, Text, Wire
 
@@ -52,14 +54,33 @@ class _Job(Wire):
     categories: CategoriesActual | None = None
 
 
+class UserName(Wire):
+    """The user that a job names, by *id* or else by *external_id*.
+
+    Whatever else a body says of the user is not looked at: a user as it was answered may be sent back.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Id | None = None
+    external_id: Key | None = None
+
+
 class JobWrite(_Job):
     """A job's whole intended state, as it stands after a merge patch was applied."""
+
+    manager: UserName | None = None
+    recruiter: UserName | None = None
+    items: ItemsWrite | None = None
 
 
 class JobRead(_Job):
     """A job, as answered. date_last_updated: always there from our ATS; the published schema does not promise it."""
 
     id: Id
+    manager: UserRead | None = None
+    recruiter: UserRead | None = None
+    items: ItemPackagesRead | None = None
     date_last_updated: Moment | None = None
 
 

@@ -112,7 +112,9 @@ def test_an_external_id_is_unique_and_never_changes(ats: Running) -> None:
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [
-        ({"titel": "x", "manager": {"id": 1}, "recruiter": None}, {"/titel", "/manager", "/recruiter"}),
+        ({"titel": "x", "accessCod": None}, {"/titel", "/accessCod"}),
+        ({"manager": 5, "recruiter": {"id": "5"}}, {"/manager", "/recruiter/id"}),
+        ({"items": [{"type": "boolean", "name": "x"}]}, {"/items/0/value"}),
         ({"id": 5}, {"/id"}),
         ({"dateLastUpdated": "2026-01-01T00:00:00Z"}, {"/dateLastUpdated"}),
         ({"title": 5, "status": "open", "templateFlag": "true"}, {"/title", "/status", "/templateFlag"}),

@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from ats_stub.domain.jobs import Job, is_in, patched, pings, texts_of
+from ats_stub.domain.jobs import Job, check_complete, is_in, patched, pings, texts_of
 from ats_stub.domain.references import Catalogue
 from ats_stub.domain.values import Value
-from catrelay.models import Category, JobWrite, Rules
-from catrelay.problems import CategoryRuleBroken, ExternalIdImmutable, InvalidRequest, ReferenceBroken
+from catrelay.models import Category, JobWrite, Rules, UserName, UserRead
+from catrelay.problems import (
+    CategoryRuleBroken,
+    ExternalIdImmutable,
+    InvalidRequest,
+    LimitExceeded,
+    ReferenceBroken,
+)
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ORGS = 1
@@ -65,7 +71,7 @@ def test_members_stay_change_or_go() -> None:
     assert after.to_document() == {"title": "New", "availability": {"availableInternally": True}}
 
 
-@pytest.mark.parametrize("patch", [{"manager": None}, {"availability": {"from": None}}, {"id": 1}])
+@pytest.mark.parametrize("patch", [{"manger": None}, {"availability": {"from": None}}, {"id": 1}])
 def test_an_unknown_member_is_refused_even_as_null(patch: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
         patched(job(), patch, catalogue())
@@ -105,7 +111,7 @@ def test_a_reference_that_does_not_hold_is_refused(
     body: dict[str, Any], rules: dict[str, bool], rule: str | None
 ) -> None:
     with pytest.raises(CategoryRuleBroken if rule else ReferenceBroken) as caught:
-        patched(None, body, catalogue(**rules))
+        check_complete(Job(1, patched(None, body, catalogue(**rules)), NOW), catalogue(**rules))
 
     assert caught.value.members.get("rule") == rule
     assert caught.value.errors
@@ -121,16 +127,49 @@ def test_a_reference_that_does_not_hold_is_refused(
     ],
 )
 def test_a_reference_that_holds_is_taken(body: dict[str, Any], rules: dict[str, bool]) -> None:
-    assert patched(None, body, catalogue(**rules)).to_document()
+    taken = Job(1, patched(None, body, catalogue(**rules)), NOW)
+
+    check_complete(taken, catalogue(**rules))
+    assert taken.state.to_document()
 
 
-def test_what_is_there_already_may_stay_but_a_mandatory_value_must_come() -> None:
+def test_what_is_there_already_may_stay() -> None:
     held = job(**fields(10, 13))
 
     assert patched(held, {"title": "x"}, catalogue(can_multi_select=False, leaf_selection_only=True)).title == "x"
-    assert patched(job(), {}, catalogue(mandatory=True)) == job().state
-    with pytest.raises(CategoryRuleBroken):
-        patched(job(), {"title": "x"}, catalogue(mandatory=True))
+
+
+def test_who_is_named_is_replaced_as_a_whole_and_known_by_id_or_external_id_alone() -> None:
+    held = job(manager={"id": 5}, recruiter={"id": 6})
+
+    other = patched(held, {"manager": {"externalId": "x", "person": {"no": "matter"}}, "recruiter": None}, catalogue())
+
+    assert (other.manager, other.recruiter) == (UserName(external_id="x"), None)
+    assert patched(held, {"title": "x"}, catalogue()).manager == UserName(id=5)
+
+
+def test_items_are_bounded() -> None:
+    text = {"type": "string", "name": "Why", "value": ""}
+
+    with pytest.raises(LimitExceeded):
+        job(items=[text] * 1_001)
+
+
+def test_a_job_is_answered_with_its_users_as_they_are_now_and_addresses_of_its_files() -> None:
+    file = {"fileName": "a.txt", "size": 1, "mediaType": "text/plain", "preSignedUri": "/files/byID/7/a.txt"}
+    state = job(title="x", manager={"id": 5}, items=[{"type": "file", "name": "Letter", "value": file}]).state
+
+    answered = Job(1, state, NOW).as_answered(
+        {5: UserRead(id=5, external_id="boss")}, lambda file: file.model_copy(update={"pre_signed_uri": "signed"})
+    )
+
+    assert answered.to_document() == {
+        "id": 1,
+        "title": "x",
+        "manager": {"id": 5, "externalId": "boss"},
+        "items": [{"item": {"type": "file", "name": "Letter", "value": file | {"preSignedUri": "signed"}}}],
+        "dateLastUpdated": "2026-11-22T09:00:00Z",
+    }
 
 
 def test_a_job_is_closed_from_the_moment_of_its_close_date() -> None:
