@@ -14,11 +14,11 @@ from sqlalchemy import func, select, text
 from structlog.testing import capture_logs
 
 from ats_stub.delivery import Deliverer, DeliveryMetrics
-from ats_stub.operations import categories, subscriptions
+from ats_stub.operations import subscriptions
+from ats_stub.operations.values import write_value
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, schema
 from catrelay.models import CategoryValueWrite, SubscriptionCreate
-from catrelay.targets import Targets
 from catrelay.tokens import Access
 from tests.receivers import WAIT_SECONDS, Receiver
 
@@ -36,8 +36,9 @@ def subscribe_and_change(store: Store, access: Access, url: str) -> str:
     """Subscribe to orgs at *url* and make one. Returns the path of the ping about it."""
     now = datetime.now(UTC)
     wanted = SubscriptionCreate(url=url, topics=("orgs",))
-    subscriptions.subscribe(store, access, wanted, Targets(LOOPBACK), now=now)
-    org, _ = categories.write_value(store, access, ORGS, CategoryValueWrite(name="Sales"), now=now)
+    with store.write(access.tenant_id, app="tests", now=now) as unit:
+        subscriptions.subscribe(unit, access, wanted)
+        org, _ = write_value(unit, ORGS, CategoryValueWrite(name="Sales"))
     return f"/t/acme/orgs/values/byID/{org.id}/deltaPings"
 
 

@@ -1,24 +1,23 @@
 """What deliverers read and record, on both databases."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, insert, select, update
 
 from ats_stub.domain.delivery import Health
 from ats_stub.domain.pings import Ping, Place, Subject
-from ats_stub.operations import categories, subscriptions
+from ats_stub.operations import subscriptions
 from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
 from ats_stub.store.deliveries import LEASE, MAX_FAILING_PINGS, DeliveryStore, Failure, Key, Result, Work
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.windows import MAX_MOVED_OBJECTS, MAX_WINDOW_CHANGES
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
-from catrelay.targets import Targets
 from catrelay.tokens import Access
+from tests.ats_stub.writing import NOW, add, write, written
 
-NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 ORGS = 1
 
 
@@ -34,12 +33,12 @@ def second(store: Store) -> DeliveryStore:
 
 def subscribe(store: Store, access: Access, *topics: Topic) -> Key:
     wanted = SubscriptionCreate(url="http://192.0.2.7/", topics=topics)
-    made = subscriptions.subscribe(store, access, wanted, Targets("192.0.2.0/24"), now=NOW)
+    made = written(store, access, lambda unit: subscriptions.subscribe(unit, access, wanted))
     return Key(access.tenant_id, made.id)
 
 
 def add_org(store: Store, access: Access, name: str = "Sales") -> int:
-    return categories.write_value(store, access, ORGS, CategoryValueWrite(name=name), now=NOW)[0].id
+    return add(store, access, ORGS, name)
 
 
 def paths(work: Work) -> list[str]:
@@ -119,7 +118,7 @@ def test_a_subscription_that_was_removed_meanwhile_records_nothing(
     key = subscribe(store, access, "orgs")
     add_org(store, access)
     work = taken(first, key)
-    subscriptions.unsubscribe(store, access, key.subscription, now=NOW)
+    written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, key.subscription))
 
     assert not first.record(key, failed(work, until=NOW), NOW)
 
@@ -140,7 +139,7 @@ def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
     first.record(key, all_settled(now), NOW)
     assert first.ready(NOW) == ([], due)
     assert first.ready(due) == ([key], None)
-    assert subscriptions.resume(store, access, key.subscription, now=NOW).lag == 1
+    assert written(store, access, lambda unit: subscriptions.resume(unit, access, key.subscription)).lag == 1
     assert paths(taken(first, key)) == [f"/orgs/values/byID/{org}/deltaPings"]
 
 
@@ -150,7 +149,7 @@ def test_an_attempt_that_was_under_way_does_not_undo_that_all_is_tried_at_once(
     key = subscribe(store, access, "orgs")
     add_org(store, access)
     work = taken(first, key)
-    subscriptions.resume(store, access, key.subscription, now=NOW)
+    written(store, access, lambda unit: subscriptions.resume(unit, access, key.subscription))
 
     assert not first.renew(key, NOW)
     assert not first.record(key, failed(work, until=NOW + timedelta(days=1)), NOW)
@@ -161,7 +160,7 @@ def test_a_newer_change_takes_the_place_of_a_failed_ping(store: Store, access: A
     key = subscribe(store, access, "orgs")
     org = add_org(store, access)
     first.record(key, failed(taken(first, key), until=NOW + timedelta(days=1)), NOW)
-    categories.write_value(store, access, ORGS, CategoryValueWrite(id=org, name="Selling"), now=NOW)
+    write(store, access, ORGS, CategoryValueWrite(id=org, name="Selling"))
 
     (ping,) = taken(first, key).pings
 
@@ -215,7 +214,7 @@ def test_a_subscription_that_is_down_is_ready_when_its_next_attempt_is_due(
 
 
 def add_moved_jobs(store: Store, access: Access, count: int) -> None:
-    """A `moved` row for so many jobs, all of them open and every third one externally, and as many closed ones."""
+    """A `moved-jobs` row for so many jobs, all of them open and every third one externally, and as many closed ones."""
     jobs = [
         {
             "tenant": access.tenant_id,
@@ -228,11 +227,23 @@ def add_moved_jobs(store: Store, access: Access, count: int) -> None:
         }
         for number in range(2 * count)
     ]
-    moved = [{"tenant": access.tenant_id, "seq": 1, "kind": "job", "object": job["id"], "kept": False} for job in jobs]
+    links = [
+        {
+            "tenant": access.tenant_id,
+            "kind": "job",
+            "object": job["id"],
+            "link": number,
+            "category": 17,
+            "value": 4,
+            "trail": ",1",
+            "moved_by": 1,
+        }
+        for number, job in enumerate(jobs)
+    ]
     with store.write(access.tenant_id, app="tests", now=NOW) as unit:
         unit.connection.execute(insert(schema.jobs), jobs)
-        unit.connection.execute(insert(schema.receipts), moved)
-        unit.changes.append(Change("moved", 1, "update", 17))
+        unit.connection.execute(insert(schema.links), links)
+        unit.changes.append(Change("moved-jobs", 4, "update", 17, moved_by=1))
 
 
 def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access: Access, first: DeliveryStore) -> None:
@@ -306,7 +317,7 @@ def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_th
 
     too_young = first.prune(NOW, limit=100)
     pieces = [first.prune(later, limit=2) for _ in range(3)]
-    subscriptions.unsubscribe(store, access, slow.subscription, now=NOW)
+    written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, slow.subscription))
     without_subscriptions = first.prune(later, limit=100)
 
     assert (too_young, pieces, without_subscriptions) == (0, [2, 1, 0], 2)
