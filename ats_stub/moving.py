@@ -25,7 +25,7 @@ class Mover:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stop = threading.Event()
-        self._reached: dict[int, tuple[int, Place]] = {}
+        self._reached: dict[int, tuple[str, int, Place]] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -55,8 +55,9 @@ class Mover:
                 self._store.moving.wait(POLL_SECONDS)
 
     def _move_on(self, tenant: int) -> None:
-        seq, place = self._reached.pop(tenant, (0, BEGINNING))
+        epoch, seq, place = self._reached.pop(tenant, ("", 0, BEGINNING))
         with self._store.write(tenant, app=APP, now=datetime.now(UTC)) as unit:
-            reached = move_on(unit, seq, place)
+            # In a backup that was restored meanwhile the same move may have come less far.
+            reached = move_on(unit, seq if epoch == unit.counters.epoch else 0, place)
         if reached is not None:
-            self._reached[tenant] = reached
+            self._reached[tenant] = (unit.counters.epoch, *reached)
