@@ -127,12 +127,12 @@ class DeliveryStore:
 
     def release_all(self) -> None:
         """Let others take what this deliverer holds."""
+        s, ours = subscriptions, subscriptions.c.leased_by == self._owner
+        in_order = select(s.c.id).where(ours).order_by(s.c.tenant, s.c.id).with_for_update()
         with self._database.write() as connection:
-            connection.execute(
-                update(subscriptions)
-                .where(subscriptions.c.leased_by == self._owner)
-                .values(leased_by=None, leased_until=None)
-            )
+            # In the order in which the removal of a tenant locks them: or each could wait for the other.
+            connection.execute(in_order)
+            connection.execute(update(s).where(ours).values(leased_by=None, leased_until=None))
 
     def record(self, key: Key, result: Result, now: datetime) -> bool:
         """Store what came of a work, all in one transaction.

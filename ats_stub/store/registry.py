@@ -50,4 +50,5 @@ def _hold(connection: Connection, tenant: int) -> None:
     # that refer to the tenant. Once the removal has these locks, whoever comes later waits without holding anything.
     counters, subscriptions = schema.counters.c, schema.subscriptions.c
     connection.execute(select(counters.seq).where(counters.tenant == tenant).with_for_update())
-    connection.execute(select(subscriptions.id).where(subscriptions.tenant == tenant).with_for_update())
+    of_tenant = select(subscriptions.id).where(subscriptions.tenant == tenant).order_by(subscriptions.id)
+    connection.execute(of_tenant.with_for_update())
