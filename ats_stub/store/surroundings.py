@@ -20,9 +20,9 @@ def read_surroundings(connection: Connection, tenant: int, values: Collection[in
     )
     rows = connection.execute(select(upwards.c.id, upwards.c.parent).where(upwards.c.parent.is_not(None)))
     parents: dict[int, int] = {row.id: row.parent for row in rows}
-    counts = (
-        select(table.c.parent, func.count())
+    counts = connection.execute(
+        select(table.c.parent, func.count().label("children"))
         .where(table.c.tenant == tenant, table.c.parent.in_(set(parents.values())), table.c.available.is_(True))
         .group_by(table.c.parent)
     )
-    return Surroundings(parents, dict(connection.execute(counts).tuples().all()))
+    return Surroundings(parents, {row.parent: row.children for row in counts})
