@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from ats_stub.domain.media_types import media_type_of
-from catrelay.models import FileDownload, FileUpload, MediaType
+from catrelay.models import MAX_ID, FileDownload, FileUpload, MediaType
 from catrelay.problems import FieldError, InvalidRequest, LimitExceeded, UnsupportedFile
 
 MAX_FILE_BYTES = 5_242_880
 LINK_LIFETIME = timedelta(days=1)
 
-_PATH = re.compile(r"/files/byID/(\d{1,19})/[^/?#]+(?:\?|$)")
+_PATH = re.compile(r"/files/byID/(\d{1,19})/[^/?#]+")
+_ADDRESS = re.compile(rf".*?({_PATH.pattern})\?expires=(\d{{1,19}})&signature=([0-9a-f]{{64}})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,22 @@ def path_of(file_id: int, file_name: str) -> str:
     return f"/files/byID/{file_id}/{quote(file_name, safe='', errors='surrogatepass')}"
 
 
-def id_in(uri: str) -> int | None:
-    """The id of the file that *uri* names: a path of `path_of`, or an address of `signed`, whether it still holds."""
-    found = _PATH.search(uri)
-    return None if found is None else int(found[1])
+def id_in(path: str) -> int | None:
+    """The id of the file with the *path*, as `path_of` makes it."""
+    found = _PATH.fullmatch(path)
+    return int(found[1]) if found is not None and int(found[1]) <= MAX_ID else None
+
+
+def id_sent_back(uri: str, key: bytes) -> int | None:
+    """The id of the file that *uri* names: a path, or an address that *key* has signed, however old.
+
+    Ids alone do not tell tenants apart: without the signature, another's file could be taken for one's own.
+    """
+    address = _ADDRESS.fullmatch(uri)
+    if address is None:
+        return id_in(uri)
+    path, _, expires, given = address.groups()
+    return id_in(path) if hmac.compare_digest(given, signature(key, path, int(expires))) else None
 
 
 def signed(file: FileDownload, rules: FileRules, *, tenant: str, key: bytes, now: datetime) -> FileDownload:

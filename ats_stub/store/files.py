@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
-from ats_stub.domain.files import FileRules, content_of, holds, id_in, path_of, signed
+from ats_stub.domain.files import FileRules, content_of, holds, id_in, id_sent_back, path_of, signed
 from ats_stub.domain.references import Kind
 from ats_stub.store import schema
 from catrelay.models import FileDownload, FileUpload
@@ -103,13 +103,14 @@ class WriteFileStore(FileStore):
         )
 
     def _held(self, kind: Kind, owner: int, file: FileDownload, pointer: str) -> FileDownload:
-        held = self._one(
+        key = self._connection.scalar(select(keys.c.key).where(keys.c.tenant == self._tenant))
+        held = key and self._one(
             table.c.tenant == self._tenant,
-            table.c.id == id_in(file.pre_signed_uri),
+            table.c.id == id_sent_back(file.pre_signed_uri, key),
             table.c.kind == kind,
             table.c.object == owner,
         )
-        if held is None:
+        if not held:
             raise UnknownFile(
                 f"The {kind} has no file at {file.pre_signed_uri!r}: send its data instead",
                 errors=[FieldError(f"{pointer}/preSignedUri", "is no file of this object")],

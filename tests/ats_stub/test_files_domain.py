@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ats_stub.domain.files import FileRules, content_of, holds, id_in, path_of, signature, signed
+from ats_stub.domain.files import FileRules, content_of, holds, id_in, id_sent_back, path_of, signature, signed
 from ats_stub.domain.media_types import media_type_of
 from catrelay.models import MAX_ID, FileDownload, FileUpload, MediaType
 from catrelay.problems import InvalidRequest, LimitExceeded, Problem, UnsupportedFile
@@ -107,14 +107,32 @@ def test_an_address_names_its_file_and_carries_the_files_name_at_its_end(file_id
 
     address = signed(stored(file_id, name), rules, tenant=tenant, key=b"key", now=NOW).pre_signed_uri
 
-    assert id_in(address) == id_in(path_of(file_id, name)) == file_id
+    assert id_sent_back(address, b"key") == id_in(path_of(file_id, name)) == file_id
+    assert id_sent_back(address, b"another") is None
+    assert id_in(address) is None
     assert address.isascii()
     assert address.partition("?")[0].endswith(path_of(file_id, name))
 
 
-@pytest.mark.parametrize("uri", ["", "https://elsewhere.example/files/1", "/files/byID/x/a", "/files/byID/1", "/17/a"])
+@pytest.mark.parametrize(
+    "uri",
+    ["", "https://elsewhere.example/files/1", "/files/byID/x/a", "/files/byID/1", "/files/byID/9999999999999999999/a"],
+)
 def test_what_is_no_address_of_ours_names_no_file(uri: str) -> None:
     assert id_in(uri) is None
+    assert id_sent_back(uri, b"key") is None
+
+
+def test_an_address_sent_back_must_be_signed_but_may_be_old() -> None:
+    right = signature(b"key", "/files/byID/17/a.txt", 1)
+    address = "https://ats.example/t/acme/files/byID/17/a.txt?expires=1&signature="
+
+    assert id_sent_back(address + right, b"key") == 17
+    assert id_sent_back("/files/byID/17/a.txt", b"key") == 17
+    for wrong in ("", "0" * 64, right + "0"):
+        assert id_sent_back(address + wrong, b"key") is None
+    assert id_sent_back(address.replace("17", "18") + right, b"key") is None
+    assert id_sent_back("https://ats.example/t/acme/files/byID/17/a.txt", b"key") is None
 
 
 def test_an_address_is_the_same_for_a_while_and_holds_for_one_to_two_lifetimes() -> None:
