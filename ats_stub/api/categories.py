@@ -33,6 +33,7 @@ from catrelay.models import (
     BatchResults,
     Categories,
     Category,
+    CategoryCreate,
     CategoryValue,
     CategoryValues,
     CategoryValueUpload,
@@ -112,6 +113,7 @@ class CategoriesApi:
     @answers(
         Category,
         201,
+        reads=CategoryCreate,
         takes=[IDEMPOTENCY_KEY],
         sends=[LOCATION],
         problems=[CategoryKeyTaken, NameRequired, NullNotAllowed],

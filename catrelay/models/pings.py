@@ -1,14 +1,17 @@
 """deltaPings and the subscriptions to them. Source: docs/contract/, "deltaPings"."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from catrelay.models.wire import MAX_ID, Id, Moment, Text, Wire
+from catrelay.models.wire import MAX_ID, Id, Moment, NeverNull, Text, Wire
 
 Topic = Literal["categories", "orgs", "jobs/open", "jobs/open/externally", "users", "candidates"]
 TOPICS: tuple[Topic, ...] = ("categories", "orgs", "jobs/open", "jobs/open/externally", "users", "candidates")
 MAX_BATCH_PINGS = 1_000
+
+# What else is wrong with a URL is said by a problem of its own.
+Url = Annotated[str, Field(max_length=2_000, json_schema_extra={"format": "uri", "pattern": "^https?://"})]
 
 
 class DeltaPing(Wire):
@@ -33,7 +36,7 @@ class PingBatch(Wire):
 class SubscriptionCreate(Wire):
     """Ask for pings at *url* + /t/{tenant} + path."""
 
-    url: str = Field(max_length=2_000)
+    url: Url
     topics: tuple[Topic, ...] = Field(min_length=1)
     batch: bool = False
 
@@ -41,9 +44,9 @@ class SubscriptionCreate(Wire):
 class SubscriptionUpdate(Wire):
     """A JSON Merge Patch of what the subscriber may change."""
 
-    url: str | None = Field(default=None, max_length=2_000)
-    topics: tuple[Topic, ...] | None = Field(default=None, min_length=1)
-    batch: bool | None = None
+    url: Annotated[Url | None, NeverNull()] = None
+    topics: Annotated[tuple[Topic, ...] | None, Field(min_length=1), NeverNull()] = None
+    batch: Annotated[bool | None, NeverNull()] = None
 
 
 class Subscription(Wire):

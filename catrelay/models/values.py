@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, RootModel
 
-from catrelay.models.wire import Id, Key, Number, Text, Wire
+from catrelay.models.wire import Id, Key, NeverNull, Number, Text, Wire
 
 # The codes the documented API accepts: ISO 3166-1 alpha-2 with the exceptional reservations AC and TA and the
 # withdrawn AN, without what was assigned after 2009.
@@ -40,9 +40,9 @@ class Location(Wire):
 class CategoryValueWrite(Wire):
     """A value's intended state, as a JSON Merge Patch: an absent member stays, null clears."""
 
-    id: Id | None = None
-    available: bool | None = None
-    name: Text | None = None
+    id: Annotated[Id | None, NeverNull()] = None
+    available: Annotated[bool | None, NeverNull()] = None
+    name: Annotated[Text | None, NeverNull()] = None
     code: Text | None = None
     # The data-migration document also spells it externalID.
     external_id: Key | None = Field(default=None, validation_alias=AliasChoices("externalId", "externalID"))
@@ -89,9 +89,9 @@ class Rules(Wire):
 class RulesWrite(Wire):
     """A JSON Merge Patch of Rules."""
 
-    mandatory: bool | None = None
-    can_multi_select: bool | None = None
-    leaf_selection_only: bool | None = None
+    mandatory: Annotated[bool | None, NeverNull()] = None
+    can_multi_select: Annotated[bool | None, NeverNull()] = None
+    leaf_selection_only: Annotated[bool | None, NeverNull()] = None
     message: Text | None = None
 
 
@@ -99,10 +99,16 @@ class CategoryWrite(Wire):
     """A category's intended state, as a JSON Merge Patch. *key* is given when the category is made."""
 
     key: Literal["LOCATION"] | None = None
-    name: Text | None = None
+    name: Annotated[Text | None, NeverNull()] = None
     code: Text | None = None
-    job_rules: RulesWrite | None = None
-    candidate_rules: RulesWrite | None = None
+    job_rules: Annotated[RulesWrite | None, NeverNull()] = None
+    candidate_rules: Annotated[RulesWrite | None, NeverNull()] = None
+
+
+class CategoryCreate(CategoryWrite):
+    """A new category."""
+
+    name: Text
 
 
 class Category(Wire):

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -18,7 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import WithDefaultSchema
+from pydantic_core.core_schema import CoreSchema, WithDefaultSchema
 
 MAX_ID = 2**63 - 1
 MAX_EXACT_INTEGER = 2**53
@@ -97,6 +98,15 @@ Number = Annotated[int | float, WrapValidator(_exact_number)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), AfterValidator(_without_nul)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_date_time), AfterValidator(_in_utc)]
+
+
+class NeverNull:
+    """Annotates a member that null cannot clear. A rule refuses it, by its name; this describes it."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        kept = [part for part in described.pop("anyOf") if part != {"type": "null"}]
+        return described | (kept[0] if len(kept) == 1 else {"anyOf": kept})
 
 
 class ContractSchema(GenerateJsonSchema):
