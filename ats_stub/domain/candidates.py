@@ -1,10 +1,10 @@
 """What a write to a candidate means. Source: docs/contract/, "Jobs, users, candidates"."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ats_stub.domain.items import Items, check_bounds, files_in, packed, unpacked, with_files
+from ats_stub.domain.items import Items, SignFile, check_bounds, files_in, unpacked
+from ats_stub.domain.items import as_answered as items_as_answered
 from ats_stub.domain.patches import Document, patched_state
 from ats_stub.domain.references import (
     Catalogue,
@@ -16,7 +16,7 @@ from ats_stub.domain.references import (
     collapsed,
     references_of,
 )
-from catrelay.models import CandidateRead, CandidateWrite, FileDownload, FileUpload
+from catrelay.models import CandidateRead, CandidateWrite, FileDownload
 
 ANSWERED_ONLY = {"id", "resume_meta"}
 
@@ -35,18 +35,13 @@ class Candidate:
     def id(self) -> int:
         return self.state.id
 
-    def as_answered(self, signed: Callable[[FileDownload], FileDownload]) -> CandidateRead:
+    def as_answered(self, signed: SignFile) -> CandidateRead:
         """The candidate as answered. signed: gives a file an address that holds for a while."""
-
-        def addressed(file: FileUpload | FileDownload, _pointer: str) -> FileDownload:
-            assert isinstance(file, FileDownload)
-            return signed(file)
-
         resume = self.state.resume_meta
         return self.state.model_copy(
             update={
                 "resume_meta": None if resume is None else signed(resume),
-                "items": packed(with_files(self.items, addressed)),
+                "items": items_as_answered(self.items, signed),
             }
         )
 

@@ -82,7 +82,7 @@ def is_in(which: UserList, user: UserWrite) -> bool:
 
 def texts_of(user: UserWrite) -> tuple[str | None, ...]:
     """What keywords are looked for in."""
-    return (*people.texts_of(user.person), user.login and user.login.name_id)
+    return (*people.texts_of(user.person), None if user.login is None else user.login.name_id)
 
 
 def _references_of(user: UserWrite, catalogue: Catalogue) -> Iterator[Reference]:

@@ -95,16 +95,19 @@ def _written(
     def keep(file: FileUpload | FileDownload, pointer: str) -> FileDownload:
         return unit.files.keep("candidate", candidate_id, file, pointer=pointer)
 
-    resume = None if present is None else present.state.resume_meta
+    was = CandidateRead(id=candidate_id) if present is None else present.state
+    resume, items = was.resume_meta, was.items
     if "resume" in patch:
         resume = None if write.resume is None else keep(write.resume, "/resume")
+    if "items" in patch:
+        items = packed(with_files(unpacked(write.items), keep))
     state = CandidateRead(
         id=candidate_id,
         notifications=write.notifications,
         internal_flag=write.internal_flag,
         person=write.person,
         resume_meta=resume,
-        items=packed(with_files(unpacked(write.items), keep)),
+        items=items,
         categories=write.categories,
     )
     return Candidate(state, unit.now)
