@@ -3,6 +3,7 @@
 The file is an ATS database with the same tables at the same schema revision, and a table that says that it is a backup.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -15,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-import orjson
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Column, Connection, Integer, MetaData, Table, Text, create_engine, insert, select
@@ -66,7 +66,7 @@ def back_up(database: Database, to: Path, *, now: datetime) -> Backup:
             with database.read() as source:
                 rows = {table.name: copy(table, source, target) for table in tables()}
             _backup.create(target)
-            target.execute(insert(_backup).values(format=FORMAT, made=now, rows=orjson.dumps(rows).decode()))
+            target.execute(insert(_backup).values(format=FORMAT, made=now, rows=json.dumps(rows)))
             return Backup(_revision(target), now, rows)
 
 
@@ -105,10 +105,10 @@ def _opened(file: Path) -> Iterator[tuple[Connection, Backup]]:
                 found = connection.execute(select(_backup)).one_or_none()
                 revision = _revision(connection)
             except DatabaseError as error:
-                raise NotABackup(f"{file} is no backup of an ATS: {error.orig}") from error
+                raise NotABackup(f"{file} is no backup of an ATS, or is damaged: {error.orig}") from error
             if found is None or found.format != FORMAT:
                 raise NotABackup(f"{file} is no backup of an ATS that this version knows")
-            yield connection, Backup(revision, found.made, orjson.loads(found.rows))
+            yield connection, Backup(revision, found.made, json.loads(found.rows))
     finally:
         engine.dispose()
 
