@@ -1,6 +1,12 @@
-import pytest
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from catrelay.asgi import Guard
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catrelay.asgi import Guard, access_of
 from catrelay.embedded import EmbeddedRegistry
 from catrelay.problems import Forbidden, Unauthorized
 from catrelay.tokens import new_token
@@ -72,3 +78,53 @@ def test_a_tenant_of_any_script_is_found_by_its_name(ask: Ask, registry: Embedde
     there = {"authorization": f"Bearer {registry.add_token('東京 & Söhne', 'catman', 'read')}"}
 
     assert ask("GET", "/t/東京 & Söhne", headers=there).json()["service"] == "echo"
+
+
+def test_an_expired_token_is_401_with_a_detail_that_says_so(ask: Ask, registry: EmbeddedRegistry) -> None:
+    expired = registry.add_token("acme", "catman", "admin", expires=datetime(2026, 1, 31, tzinfo=UTC))
+
+    for tenant in ("acme", "nobody"):
+        answer = ask("GET", f"/t/{tenant}/echoes", headers={"authorization": f"Bearer {expired}"})
+
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json()["detail"] == "The bearer token expired at 2026-01-31T00:00:00Z"
+
+
+def test_a_token_is_good_until_the_moment_it_expires(registry: EmbeddedRegistry) -> None:
+    end = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    token = registry.add_token("acme", "catman", "read", expires=end)
+    now = end - timedelta(microseconds=1)
+    guard = Guard(registry, clock=lambda: now)
+
+    assert guard.admit(token, "acme", "read").app == "catman"
+    now = end
+    with pytest.raises(Unauthorized, match="expired"):
+        guard.admit(token, "acme", "read")
+
+
+def test_a_token_of_scope_intake_does_nothing_else_and_no_other_does_that(
+    registry: EmbeddedRegistry, token: str
+) -> None:
+    guard = Guard(registry)
+    intake = registry.add_token("acme", "forms", "intake")
+    hand_in = cast(Callable[[Request], Response], guard.intake(lambda request: Response(access_of(request).app)))
+
+    def request_with(token: str) -> Request:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        return Request({"type": "http", "headers": headers, "path_params": {"tenant": "acme"}})
+
+    assert hand_in(request_with(intake)).body == b"forms"
+    for other in (token, registry.add_token("acme", "operator", "admin")):
+        with pytest.raises(Forbidden, match="this needs intake"):
+            hand_in(request_with(other))
+    for method in (guard.read, guard.write, guard.admin):
+        with pytest.raises(Forbidden, match="has scope intake"):
+            cast(Callable[[Request], Response], method(lambda _: Response()))(request_with(intake))
+
+
+def test_a_revoked_token_is_refused_from_the_next_request_on(ask: Ask, registry: EmbeddedRegistry, token: str) -> None:
+    before = ask("GET", "/t/acme/echoes").status_code
+    registry.revoke_token("acme", registry.tokens("acme")[0].id)
+
+    assert (before, ask("GET", "/t/acme/echoes").status_code) == (200, 401)
