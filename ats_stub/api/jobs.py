@@ -86,7 +86,7 @@ class JobsApi:
         @answers(JobsRead, sends=[ETAG])
         def list_jobs(request: Request, query: JobsQuery) -> Response:
             """The jobs of this list."""
-            wanted, now = _job_query(which, query), _now()
+            wanted, now = job_query(which, query), _now()
             with self._requests.read(request) as unit:
                 found = operations.all_answered(unit, unit.jobs.page(wanted, now), now)
             return model_response(JobsRead(results=found))
@@ -124,7 +124,8 @@ class JobsApi:
         return await self._requests.write(request, act)
 
 
-def _job_query(which: JobList, query: JobsQuery) -> JobQuery:
+def job_query(which: JobList, query: JobsQuery) -> JobQuery:
+    """The page of the list that *query* asks for. Raises InvalidRequest when it names two kinds of dates."""
     return JobQuery(
         which=which,
         categories=query.categories,

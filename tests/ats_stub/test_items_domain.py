@@ -9,6 +9,7 @@ from catrelay.models import FileDownload, FileUpload, ItemsWrite, ItemWrite
 from catrelay.models.items import CascadeChoiceWrite, CascadeItemWrite, FileItemWrite, StringItem, TableItemWrite
 from catrelay.problems import LimitExceeded
 from tests.items import items_written
+from tests.jobs import without_files
 
 TEXT = StringItem(type="string", name="Why", value="because")
 
@@ -52,16 +53,6 @@ def test_nothing_but_the_files_changes_on_the_way(items: ItemsWrite) -> None:
     assert with_files(stored, replaced_by_its_pointer) == stored
     answered = [package.item.to_document() for package in packed(stored) or () if package.item is not None]
     assert [without_files(item) for item in answered] == [without_files(item.to_document()) for item in written]
-
-
-def without_files(document: object) -> object:
-    """The document with the files in it taken out."""
-    if isinstance(document, list):
-        return [without_files(each) for each in document]
-    if isinstance(document, dict):
-        is_file = document.get("type") == "file"
-        return {name: without_files(member) for name, member in document.items() if not (is_file and name == "value")}
-    return document
 
 
 def test_no_items_are_answered_as_none() -> None:
