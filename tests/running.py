@@ -48,6 +48,14 @@ class Running:
 
         return self._portal.call(ask)
 
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """The answer to a request as it is."""
+        return self._portal.call(self._http.send, request)
+
+    def root(self, path: str) -> Any:
+        """The JSON that a GET outside of the tenant is answered with."""
+        return self.send(self._http.build_request("GET", path)).json()
+
     def get(self, path: str, **query: Any) -> Any:
         """The JSON that a GET is answered with; anything but 200 fails the test."""
         response = self.call("GET", path, query=query or None)
