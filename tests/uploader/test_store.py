@@ -3,18 +3,32 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Semaphore
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
 
-from catrelay.problems import NotFound, Unavailable, UploadIncomplete
+from catrelay.problems import Forbidden, NotFound, Unavailable, UploadIncomplete
+from tests.receivers import WAIT_SECONDS
 from tests.uploader.conftest import START
-from uploader.store import Claim, LeaseLost, Store, UploadRef, open_database, registry_of
+from uploader.store import (
+    Claim,
+    ItemOutcome,
+    LeaseLost,
+    NewItem,
+    Store,
+    UploadRef,
+    open_database,
+    registry_of,
+)
 from uploader.store.schema import metadata
 
 LEASE = timedelta(seconds=15)
 CATEGORY = 17
+WORKERS = 6
+MAX_UPLOADS = 300
 
 
 @pytest.fixture
@@ -169,6 +183,46 @@ def test_uploads_go_with_their_tenant(store: Store) -> None:
         reports.status(ref.tenant_id, CATEGORY, ref.upload)
     with pytest.raises(LeaseLost), store.write() as unit:
         unit.finish(claimed)
+
+
+def test_a_tenant_goes_while_its_uploads_are_worked_off(store: Store) -> None:
+    worked = Semaphore(0)
+
+    def work_off(category: int) -> None:
+        accept(store, category=category)
+        claimed = claim(store, f"worker of {category}")
+        if claimed is not None:
+            items = [NewItem(ItemOutcome(f"/{n}", "pending"), "create", "Newtown", "{}") for n in range(3)]
+            with store.write() as unit:
+                unit.save_plan(claimed, "{}", [], items)
+            with store.write() as unit:
+                unit.record(claimed, {n: ItemOutcome(f"/{n - 1}", "done", n) for n in (3, 1, 2)}, START + LEASE)
+            with store.write() as unit:
+                unit.finish(claimed)
+        worked.release()
+
+    def work(first: int) -> Exception | None:
+        try:
+            for category in range(first, first + MAX_UPLOADS):
+                work_off(category)
+        except (Forbidden, LeaseLost, IntegrityError) as refusal:
+            return refusal
+        return None
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        ended = [threads.submit(work, 1 + number * MAX_UPLOADS) for number in range(WORKERS)]
+        for _ in range(WORKERS):
+            assert worked.acquire(timeout=WAIT_SECONDS)
+        registry_of(store.database).remove_tenant("acme")
+
+    assert None not in [each.result() for each in ended]
+
+
+def test_an_upload_for_a_tenant_that_was_removed_is_refused(store: Store) -> None:
+    registry_of(store.database).remove_tenant("acme")
+
+    with pytest.raises(Forbidden, match="no longer there"):
+        accept(store)
 
 
 def test_the_migrations_make_the_tables_that_the_statements_are_about(store: Store) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from catrelay.client import values_path
 from catrelay.database import Database
-from catrelay.problems import Problem, UploadIncomplete
+from catrelay.problems import Forbidden, Problem, UploadIncomplete
 from uploader.domain.mapping import Earlier
 from uploader.store.reports import UploadReports
 from uploader.store.schema import INCOMPLETE, ORGS, items, tenants, uploads
@@ -112,11 +112,13 @@ class Unit:
     ) -> UploadRef:
         """A new upload, queued. category: None for the org tree. orgs_category: the org tree's, where it is known.
 
-        Raises UploadIncomplete while another of the collection is incomplete.
+        Raises UploadIncomplete while another of the collection is incomplete, Forbidden when the tenant was removed.
         """
         collection = _collection(category, orgs_category)
         # Ids are per tenant: the tenant's row is the lock under which the next one is found.
-        self._connection.execute(select(tenants.c.tenant).where(tenants.c.tenant == tenant_id).with_for_update())
+        lock = select(tenants.c.tenant).where(tenants.c.tenant == tenant_id).with_for_update()
+        if self._connection.scalar(lock) is None:
+            raise Forbidden("The tenant of this token is no longer there")
         last = self._connection.scalar(select(func.max(uploads.c.id)).where(uploads.c.tenant == tenant_id))
         ref = UploadRef(tenant_id, (last or 0) + 1)
         row = {
