@@ -250,6 +250,29 @@ def test_a_value_with_children_cannot_be_inactivated_so_there_is_no_impact_to_sh
     assert refused == (400, "value-has-children")
 
 
+def test_users_and_candidates_are_told_of_too(ats: Running, tree: Tree) -> None:
+    north, south = (ats.post("/orgs/values", {"name": name})["id"] for name in ("North", "South"))
+    ats.post("/jobs", {"org": north, "status": "active", "title": "Chef"})
+    for orgs in ([north], [north, south], [south]):
+        ats.post("/users", {"orgs": orgs})
+    for values in ([tree.data], [tree.data, tree.cloud]):
+        ats.post("/candidates", holding(tree.category, *values))
+
+    of_north = ats.get(f"/orgs/values/byID/{north}/summary")
+    gone = ats.post(f"/orgs/values/byID/{north}/changeImpact", {"available": False, "remappedTo": south})
+    of_data = ats.get(at(tree, tree.data, "summary"))
+    lost = ats.post(at(tree, tree.data, "changeImpact"), {"available": False})
+
+    assert of_north["counts"] == gone["counts"] == {"jobs": 1, "users": 2}
+    assert rendered(of_north["summary"]) == "There is 1 job and 2 users in North; the job is open\nChef"
+    assert rendered(gone["summary"]) == (
+        "1 job and 2 users in North will be moved to South; 1 of the users has it already"
+    )
+    assert of_data["counts"] == lost["counts"] == {"candidates": 2}
+    assert rendered(of_data["summary"]) == "There are 2 candidates in Data Science"
+    assert rendered(lost["summary"]) == "2 candidates will lose Data Science"
+
+
 def test_orgs_have_both_too(ats: Running) -> None:
     north = ats.post("/orgs/values", {"name": "North"})["id"]
     ats.post("/jobs", {"org": north, "status": "active"})
