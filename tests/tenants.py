@@ -71,6 +71,11 @@ class Tenants:
         response = self.ask(lambda: client.request(method, path, body=body))  # type: ignore[arg-type] # any JSON
         return response.json()
 
+    def download(self, tenant: str, link: str) -> bytes:
+        """The file behind a preSignedUri."""
+        client = self.client(tenant)
+        return self.ask(lambda: client.download(link))
+
     def export(self, tenant: str) -> bytes:
         """The tenant's export."""
         client = self.client(tenant)

@@ -73,6 +73,7 @@ class Objects:
         self._target = target
         self._records = records
         self._report = report
+        self._only_retire: set[int] = set()
 
     async def bring(self, file: BinaryIO, ids: Ids, mapped: Collection[int]) -> None:
         """Make the objects of *file* in the target, or change those that it has. mapped: categories of the target."""
@@ -83,6 +84,25 @@ class Objects:
         places = self._records.places(self._kind)
         while window := list(islice(places, WINDOW)):
             await self._bring([read_at(file, place) for place in window], ids, mapped)
+
+    async def retire(self, file: BinaryIO) -> None:
+        """Make users inactive who shall be: after the jobs, which may keep such users and not be given them."""
+        places = self._records.places(self._kind)
+        while window := list(islice(places, WINDOW)):
+            lines = [read_at(file, place) for place in window]
+            changes = [change for line in lines if (change := self._retirement(line)) is not None]
+            for change, problem in zip(changes, await self._change(changes), strict=True):
+                if problem is not None or change.source in self._only_retire:
+                    self._count("changed", change.source, change.name, problem)
+
+    def _retirement(self, line: Line) -> _Change | None:
+        target = self._records.target(self._kind, int(line.data["id"]))
+        if target is None or not _is_retired(line.data):
+            return None
+        present = self._records.present(self._kind, target)
+        if present is not None and _is_retired(present):
+            return None
+        return _Change(int(line.data["id"]), _name_of(line.data), target, {"activeFlag": False})
 
     async def _note_present(self) -> None:
         page: list[Document] = []
@@ -100,11 +120,11 @@ class Objects:
         made = await make([intent for intent, _ in window.making], self._target, self._records)
         for (intent, name), (result,) in zip(window.making, made, strict=True):
             self._count("made", intent.sources[0], name, result if isinstance(result, Problem) else None)
-        changed = await at_once(
-            window.changing, lambda change: self._target.change_object(self._kind, change.target, change.patch)
-        )
-        for change, problem in zip(window.changing, changed, strict=True):
+        for change, problem in zip(window.changing, await self._change(window.changing), strict=True):
             self._count("changed", change.source, change.name, problem)
+
+    async def _change(self, changes: Sequence[_Change]) -> list[Problem | None]:
+        return await at_once(changes, lambda each: self._target.change_object(self._kind, each.target, each.patch))
 
     def _sort(self, line: Line, ids: Ids, mapped: Collection[int], window: _Window) -> None:
         source, name = int(line.data["id"]), _name_of(line.data)
@@ -122,6 +142,8 @@ class Objects:
         changes = patch(as_wanted, present, mapped)
         if changes:
             window.changing.append(_Change(source, name, target, changes))
+        elif self._retirement(line) is not None:
+            self._only_retire.add(source)
         else:
             self._report.count(self._kind, "unchanged", source, name)
 
@@ -140,3 +162,7 @@ def _name_of(document: Document) -> str:
     person = document.get("person", {})
     names = [person.get("givenName"), person.get("familyName")]
     return str(document.get("title") or " ".join(name for name in names if name))
+
+
+def _is_retired(user: Document) -> bool:
+    return user.get("activeFlag") is False

@@ -55,8 +55,10 @@ async def bring(
         known = records.targets("value", category=category.id)
         await values.bring(known, records.last_entries(category.id), found)
     translation = Ids(ids, found, records)
+    objects = {kind: Objects(kind, header, tenant, target, records, report) for kind in OBJECT_KINDS}
     for kind in OBJECT_KINDS:
-        await Objects(kind, header, tenant, target, records, report).bring(file, translation, set(ids.values()))
+        await objects[kind].bring(file, translation, set(ids.values()))
+    await objects["user"].retire(file)
     await categories.finish(ids)
 
 

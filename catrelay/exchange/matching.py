@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
 
 from catrelay.exchange.nodes import Node, levels
 from catrelay.models import Category
@@ -58,13 +59,16 @@ def _may_be_one(source: Node, target: Node) -> bool:
 
 
 def _pair(source: Nodes, target: Nodes, found: dict[int, int], key: Key) -> None:
-    """Match what has the same *key*, in the order of ids; None is no key."""
+    """Match what has the same *key*, from the top down and in the order of ids; None is no key.
+
+    That is the order in which an import makes values: those that are alike are found again as they were made.
+    """
     taken = set(found.values())
     free: dict[Hashable, list[Node]] = defaultdict(list)
-    for node in sorted(target.values(), key=lambda node: -node.id):
+    for node in reversed(list(chain.from_iterable(levels(target.values())))):
         if node.id not in taken and key(node) is not None:
             free[key(node)].append(node)
-    for node in sorted(source.values(), key=lambda node: node.id):
+    for node in chain.from_iterable(levels(source.values())):
         if node.id not in found and key(node) is not None:
             _take(node, free.get(key(node), []), found)
 

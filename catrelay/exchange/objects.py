@@ -51,6 +51,8 @@ def wanted(line: Line, translation: Translation) -> Wanted:
     answered = {name: member for name, member in deepcopy(line.data).items() if name not in _GIVEN_BY_THE_ATS}
     if line.kind == "user":
         answered.pop("items", None)  # a user's items can be read only
+        if answered.get("activeFlag") is False:
+            del answered["activeFlag"]  # it comes last
         answered["orgs"] = sorted(_values(answered.get("orgs", ()), translation))
     else:
         answered["categories"] = _categories(answered.get("categories", ()), translation)

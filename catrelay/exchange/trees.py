@@ -115,10 +115,11 @@ def _has_to_go(node: Node, work: _Work) -> bool:
     if found.available:
         return True
     end = end_of(node, work.source)
-    if end is None:
+    has_the_same_heir = found.remapped_to is not None and found.remapped_to == work.ids.get(node.remapped_to or 0)
+    if end is None or has_the_same_heir:
         return False
-    ends = end_of(found, work.target)
-    return ends is None or work.ids.get(end.id) != ends.id
+    found_end = end_of(found, work.target)
+    return found_end is None or work.ids.get(end.id) != found_end.id
 
 
 def _goes_with(node: Node, work: _Work) -> bool:

@@ -160,6 +160,146 @@ def test_the_target_has_what_the_source_has_and_a_repeat_changes_nothing(
     assert ats.everything(beta) == after
 
 
+RESUME = {"data": "JVBERi0xLjcK", "fileName": "ada.pdf", "via": "device"}
+
+
+def moved(ats: Tenants) -> dict[str, int]:
+    """Fills the tenant acme with one of everything; ids by name."""
+    ids: dict[str, int] = {}
+
+    def make(name: str, path: str, /, **body: Any) -> None:
+        ids[name] = ats.call("acme", "POST", path, body)["id"]
+
+    make("skills", "/categories", name="Skills", code="SK")
+    values = f"/categories/byID/{ids['skills']}/values"
+    for name in ("it", "data", "law"):
+        make(name, values, name=name)
+    make("hq", "/orgs/values", name="Head office", externalId="hq")
+    make("boss", "/users", person={"givenName": "Grace", "email": "grace@example.com"}, orgs=[ids["hq"]], manager={})
+    make("clerk", "/users", login={"entityID": "idp", "nameID": "clerk"})
+    skills = [{"category": ids["skills"], "values": [ids["data"]]}]
+    make("job", "/jobs", title="Analyst", org=ids["hq"], manager={"id": ids["boss"]}, categories=skills)
+    make("template", "/jobs", title="Any", templateFlag=True, recruiter={"id": ids["clerk"]})
+    ats.call("acme", "PATCH", f"/users/byID/{ids['clerk']}", {"activeFlag": False})
+    note = {"type": "file", "name": "note", "value": {**RESUME, "fileName": "note.pdf"}}
+    nested = {"type": "cascade", "name": "more", "value": [{"choice": "yes", "subItems": [note]}]}
+    make("ada", "/candidates", person={"givenName": "Ada"}, resume=RESUME, items=[note, nested], categories=skills)
+    make("twin", "/candidates", person={"givenName": "Ada"})
+    ats.call("acme", "POST", values, {"id": ids["data"], "available": False, "remappedTo": ids["it"]})
+    rules = {"mandatory": True, "canMultiSelect": False, "leafSelectionOnly": True}
+    ats.call("acme", "POST", f"/categories/byID/{ids['skills']}", {"jobRules": rules})
+    return ids
+
+
+def test_everything_moves_with_its_references_and_files(ats: Tenants, tmp_path: Path) -> None:
+    moved(ats)
+    ats.call("beta", "POST", "/categories", {"name": "Ids of beta are others"})
+
+    imported = ats.import_(ats.export("acme"), "beta", tmp_path / "map")
+
+    assert imported.told == []
+    beta = ats.everything("beta")
+    skills = next(c for c in beta["categories"].values() if c["name"] == "Skills")
+    assert skills["code"] == "SK"
+    assert skills["jobRules"] == {"mandatory": True, "canMultiSelect": False, "leafSelectionOnly": True}
+    it, data = (next(v for v in beta["values"][skills["id"]].values() if v.name == name) for name in ("it", "data"))
+    assert (data.available, data.remapped_to) == (False, it.id)
+    (hq,) = beta["values"][beta["orgs"]].values()
+    boss, clerk = sorted(beta["users"].values(), key=lambda user: "login" in user)
+    assert (boss["person"]["givenName"], boss["orgs"], boss["manager"]) == ("Grace", [hq.id], {})
+    assert (clerk["login"]["nameID"], clerk["activeFlag"]) == ("clerk", False)
+    job, template = sorted(beta["jobs"].values(), key=lambda job: "templateFlag" in job)
+    assert (job["org"], job["manager"]["id"]) == (hq.id, boss["id"])
+    assert job["categories"] == [{"category": skills["id"], "values": [it.id]}]
+    assert (template["templateFlag"], template["recruiter"]["id"]) == (True, clerk["id"])
+    ada, twin = sorted(beta["candidates"].values(), key=lambda candidate: "items" not in candidate)
+    assert ada["categories"] == job["categories"]
+    assert twin["person"] == ada["person"]
+    note, nested = (package["item"]["value"] for package in ada["items"])
+    files = [ada["resumeMeta"], note, nested[0]["subItems"][0]["value"]]
+    assert [file["fileName"] for file in files] == ["ada.pdf", "note.pdf", "note.pdf"]
+    assert {ats.download("beta", file["preSignedUri"]) for file in files} == {b"%PDF-1.7\n"}
+
+
+@pytest.mark.parametrize("keeps_map", [True, False])
+def test_a_repeat_writes_nothing_also_when_its_map_is_lost(ats: Tenants, tmp_path: Path, keeps_map: bool) -> None:
+    moved(ats)
+    content = ats.export("acme")
+    ats.import_(content, "beta", tmp_path / "map")
+    before = ats.everything("beta")
+
+    again = ats.import_(content, "beta", tmp_path / ("map" if keeps_map else "another"))
+
+    assert without_links(ats.everything("beta")) == without_links(before)
+    assert again.told == []
+    assert again.writes == 0 if keeps_map else again.counts["value"]["unchanged"] == 4
+
+
+def test_a_later_export_brings_what_was_changed_since_and_nothing_else(ats: Tenants, tmp_path: Path) -> None:
+    ids = moved(ats)
+    ats.import_(ats.export("acme"), "beta", tmp_path / "map")
+    values = f"/categories/byID/{ids['skills']}/values"
+    ats.call("acme", "POST", values, {"id": ids["law"], "name": "Legal"})
+    ats.call("acme", "PATCH", f"/jobs/byID/{ids['job']}", {"title": "Analyst (f/m)"})
+    ats.call("acme", "PATCH", f"/candidates/byID/{ids['twin']}", {"person": {"familyName": "Lovelace"}})
+    late = ats.call("acme", "POST", values, {"name": "late"})["id"]
+    ats.call("acme", "POST", values, {"id": ids["it"], "available": False, "remappedTo": late})
+
+    imported = ats.import_(ats.export("acme"), "beta", tmp_path / "map")
+
+    assert imported.told == []
+    assert sorted(imported.shown) == sorted(
+        [
+            ("made", "value", late),
+            ("changed", "value", ids["it"]),
+            ("changed", "value", ids["law"]),
+            ("changed", "job", ids["job"]),
+            ("changed", "candidate", ids["twin"]),
+        ]
+    )
+    (job,) = [job for job in ats.everything("beta")["jobs"].values() if "templateFlag" not in job]
+    skills = {value.id: value for each in ats.everything("beta")["values"].values() for value in each.values()}
+    assert [skills[value].name for value in job["categories"][0]["values"]] == ["late"]
+
+
+def test_a_dry_run_says_what_an_import_does_and_writes_nothing(ats: Tenants, tmp_path: Path) -> None:
+    moved(ats)
+    content = ats.export("acme")
+    empty = ats.everything("beta")
+
+    foreseen = ats.import_(content, "beta", tmp_path / "map", dry_run=True)
+
+    assert ats.everything("beta") == empty
+    assert not (tmp_path / "map").exists()
+    assert foreseen == ats.import_(content, "beta", tmp_path / "map")
+
+
+def test_what_fails_is_told_and_the_rest_is_done(ats: Tenants, tmp_path: Path) -> None:
+    ids = moved(ats)
+    own = ats.call("beta", "POST", "/categories", {"name": "Skills"})["id"]
+    parent = ats.call("beta", "POST", f"/categories/byID/{own}/values", {"name": "data"})["id"]
+    ats.call("beta", "POST", f"/categories/byID/{own}/values", {"name": "of beta", "parent": parent})
+    content = ats.export("acme").replace(b'"name":"data"', b'"name":"data","code":"D"')
+    ats.call("beta", "POST", f"/categories/byID/{own}/values", {"id": parent, "code": "D"})
+
+    imported = ats.import_(content, "beta", tmp_path / "map")
+
+    assert imported.told == [
+        f"value {ids['data']}: Value {parent} still has available children: move or inactivate them first"
+    ]
+    assert imported.counts["value"] == {"made": 3, "changed": 0, "unchanged": 0, "failed": 1}
+    assert imported.counts["job"]["made"] == 2
+
+
+def without_links(everything: Any) -> Any:
+    """*everything* without what is signed anew in every answer."""
+    if isinstance(everything, dict):
+        return {name: without_links(each) for name, each in everything.items() if name != "preSignedUri"}
+    if isinstance(everything, list):
+        return [without_links(each) for each in everything]
+    return everything
+
+
 def assert_same(source: Document, target: Document, before: Document, map_file: Path) -> None:
     records = Records(map_file)
     categories = records.targets("category")
