@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.domain.files import FileRules
 from ats_stub.store import schema
@@ -93,18 +93,25 @@ class Counters:
     orgs_category: int
 
 
+# Built once: every request runs one of the first two.
+_COUNTERS = select(
+    schema.counters.c.next_id,
+    schema.counters.c.next_link,
+    schema.counters.c.seq,
+    schema.counters.c.position,
+    schema.counters.c.epoch,
+    schema.counters.c.orgs_category,
+).where(schema.counters.c.tenant == bindparam("tenant"))
+_LOCKED_COUNTERS = _COUNTERS.with_for_update()
 _COUNTED = update(schema.counters).where(schema.counters.c.tenant == bindparam("of"))
+_CHANGES = insert(schema.changes)
 
 
 def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
-    table = schema.counters
-    statement = select(table).where(table.c.tenant == tenant)
-    row: Row[tuple[object, ...]] | None = connection.execute(
-        statement.with_for_update() if lock else statement
-    ).one_or_none()
+    row = connection.execute(_LOCKED_COUNTERS if lock else _COUNTERS, {"tenant": tenant}).one_or_none()
     if row is None:
         raise Forbidden("The tenant of this token is no longer there")
-    return Counters(row.next_id, row.next_link, row.seq, row.position, row.epoch, row.orgs_category)
+    return Counters(*row)
 
 
 class Unit:
@@ -218,7 +225,7 @@ class WriteUnit(Unit):
         counters = self.counters
         rows = self.changes.rows(after=counters.position)
         if rows:
-            self.connection.execute(insert(schema.changes), rows)
+            self.connection.execute(_CHANGES, rows)
             counters.position += len(rows)
             self.categories.set_version(self.changes.categories, counters.position)
         self.connection.execute(

@@ -76,7 +76,8 @@ class ValueStore:
 
     def tree(self, category: int) -> bytes:
         """The available values of the category, nested and in order: JSON of CategoryValues."""
-        return nested_json(self._connection.execute(_NODES, {"tenant": self._tenant, "category": category}))
+        rows = self._connection.execute(_NODES, {"tenant": self._tenant, "category": category})
+        return nested_json(rows.all())  # at once: row by row, fetching costs half of it all
 
     def documents(self, category: int) -> list[dict[str, Any]]:
         """The available values of the category as answered, in no order."""
