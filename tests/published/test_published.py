@@ -21,13 +21,16 @@ from catrelay.models import (
     CategoryValueWrite,
     CloseDates,
     DeltaPing,
+    ItemPackageRead,
     JobRead,
     JobWrite,
     PublishDates,
     UserMention,
+    UserRead,
     UserWrite,
     answer_schema,
 )
+from catrelay.models.items import StringItem
 from tests.answers import ENDPOINTS, PINGS, AnswerValidator, published_schemas
 from tests.published_schemas import PublishedSchemas
 from tests.strategies import nodes
@@ -173,6 +176,9 @@ def test_a_job_with_all_of_its_members_is_valid_against_the_published_schema() -
         country="NZ",
         workflow=3,
         categories=CategoriesActual((CategoryActual(category=17, values=(1001,)),)),
+        manager=UserRead(id=8, external_id="boss"),
+        recruiter=UserRead(id=9),
+        items=(ItemPackageRead(item=StringItem(type="string", name="Why", value="because")),),
         date_last_updated=at,
     )
 
