@@ -1,9 +1,25 @@
 """Moving links, in pieces that others can write between. The rules are those of ats_stub.domain.moves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from ats_stub.domain.moves import Move, Stretch
 from ats_stub.domain.references import KINDS, Kind
@@ -20,13 +36,59 @@ class PieceSizes:
     """How many links move in one transaction: in that of the switch itself, and in each that follows."""
 
     at_once: int = 500
-    following: int = 4_000
+    following: int = 5_000
 
 
 Counts = Mapping[Kind, int]
 """How many objects of each kind were moved."""
 
 _COUNTED: Mapping[Kind, str] = {"job": "jobs", "user": "users", "candidate": "candidates"}
+
+# Statements are built once: a large move runs them hundreds of times. By whether the move takes another one back.
+_STANDING: Mapping[bool, ColumnElement[bool]] = {
+    undoes: and_(
+        links.c.tenant == bindparam("of_tenant"),
+        links.c.value == bindparam("source"),
+        links.c.link < bindparam("before"),
+        *([links.c.trail.like(bindparam("trail_end"))] if undoes else []),
+    )
+    for undoes in (False, True)
+}
+
+
+def _few(undoes: bool) -> Select[int]:
+    """How many links wait, if they are few."""
+    found = select(links.c.link).where(_STANDING[undoes]).limit(bindparam("count")).subquery()
+    return select(func.count()).select_from(found)
+
+
+def _waiting(undoes: bool) -> ColumnElement[bool]:
+    return and_(_STANDING[undoes], links.c.kind == bindparam("of_kind"), links.c.object > bindparam("after"))
+
+
+def _next(undoes: bool) -> Select[int, int | None]:
+    """How many objects the next piece is about, and the last of them."""
+    piece = select(links.c.object).where(_waiting(undoes)).order_by(links.c.object).limit(bindparam("count")).subquery()
+    return select(func.count(piece.c.object.distinct()), func.max(piece.c.object))
+
+
+def _follow(undoes: bool) -> Update:
+    # Text(): or a bind parameter next to || would be of no type on PostgreSQL.
+    trail = (
+        func.substr(links.c.trail, 1, func.length(links.c.trail) - bindparam("step_back", type_=Integer))
+        if undoes
+        else links.c.trail.concat(bindparam("step", type_=Text))
+    )
+    return (
+        update(links)
+        .where(_waiting(undoes), links.c.object <= bindparam("last"))
+        .values(value=bindparam("value"), trail=trail, moved_by=bindparam("moved_by"))
+    )
+
+
+_FEW = {undoes: _few(undoes) for undoes in (False, True)}
+_NEXT = {undoes: _next(undoes) for undoes in (False, True)}
+_FOLLOW = {undoes: _follow(undoes) for undoes in (False, True)}
 
 
 @dataclass(frozen=True)
@@ -61,8 +123,8 @@ class MoveStore:
 
     def start(self, move: Move) -> Counts | None:
         """Make *move*: at once when it is a small one and no other is pending; else None, and its links will follow."""
-        few = select(links.c.link).where(*self._at_source(move)).limit(self._sizes.at_once + 1).subquery()
-        count = 0 if self.pending else self._connection.scalar(select(func.count()).select_from(few)) or 0
+        few = self._of(move) | {"count": self._sizes.at_once + 1}
+        count = 0 if self.pending else self._connection.scalar(_FEW[move.undoes is not None], few) or 0
         if not self.pending and count <= self._sizes.at_once:
             counts = {kind: self._make(move, kind, -1, count)[0] for kind in KINDS} if count else {}
             if any(counts.values()):
@@ -110,20 +172,13 @@ class MoveStore:
 
     def _make(self, move: Move, kind: Kind, after: int, limit: int) -> tuple[int, int | None]:
         """Move the next links of *kind*. Returns how many objects had one, and the last of them, if there was any."""
-        waiting = and_(*self._at_source(move), links.c.kind == kind, links.c.object > after)
-        piece = select(links.c.object).where(waiting).order_by(links.c.object).limit(limit).subquery()
-        objects, last = self._connection.execute(
-            select(func.count(piece.c.object.distinct()), func.max(piece.c.object))
-        ).one()
+        of_piece = self._of(move) | {"of_kind": kind, "after": after}
+        undoes = move.undoes is not None
+        objects, last = self._connection.execute(_NEXT[undoes], of_piece | {"count": limit}).one()
         if last is not None:
-            trail = links.c.trail + f",{move.seq}"
-            if move.undoes is not None:
-                trail = func.substr(links.c.trail, 1, func.length(links.c.trail) - len(f",{move.undoes}"))
-            self._connection.execute(
-                update(links)
-                .where(waiting, links.c.object <= last)
-                .values(value=move.target, trail=trail, moved_by=move.seq)
-            )
+            trail = {"step_back": len(f",{move.undoes}")} if undoes else {"step": f",{move.seq}"}
+            place = {"last": last, "value": move.target, "moved_by": move.seq}
+            self._connection.execute(_FOLLOW[undoes], of_piece | place | trail)
             if kind == "user":
                 self._touch_users(move, after, last)
         return objects, last
@@ -149,12 +204,9 @@ class MoveStore:
             .values(date_last_updated=move.at)
         )
 
-    def _at_source(self, move: Move) -> Iterator[ColumnElement[bool]]:
-        yield links.c.tenant == self._tenant
-        yield links.c.value == move.source
-        yield links.c.link < move.before
-        if move.undoes is not None:
-            yield links.c.trail.like(f"%,{move.undoes}")
+    def _of(self, move: Move) -> dict[str, object]:
+        given: dict[str, object] = {"of_tenant": self._tenant, "source": move.source, "before": move.before}
+        return given if move.undoes is None else given | {"trail_end": f"%,{move.undoes}"}
 
     def _count(self, move: Move, kind: Kind, objects: int) -> None:
         column = pending.c[_COUNTED[kind]]
