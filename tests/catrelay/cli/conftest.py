@@ -1,12 +1,15 @@
 """The command, run within the test's process."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from catrelay.cli import main
+from catrelay.cli.services import load_service
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Outcome:
 
 
 Catrelay = Callable[..., Outcome]
+Options = list[str]
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +45,30 @@ def catrelay(capsys: pytest.CaptureFixture[str]) -> Catrelay:
         return Outcome(ended.value.code or 0, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Options]]:
+    """A running ATS with the tenants acme and beta: for each the options that say where it is."""
+    database = f"sqlite:///{tmp_path_factory.mktemp('ats')}/ats.db"
+    registry = load_service("ats").open_registry(database)
+    registry.migrate()
+    tokens = {}
+    for tenant in ("acme", "beta"):
+        registry.add_tenant(tenant)
+        tokens[tenant] = registry.add_token(tenant, "test", "admin")
+    registry.close()
+    command = [sys.executable, "-m", "catrelay", "ats", "serve", "--database", database, "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        yield {name: ["--ats", url, "--token", token, "--tenant", name] for name, token in tokens.items()}
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def ats(tenants: dict[str, Options]) -> Options:
+    """The options that say where the tenant acme is."""
+    return tenants["acme"]

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,31 +12,9 @@ import httpx
 import pytest
 
 from catrelay.cli.journal import in_words
-from catrelay.cli.services import load_service
 from catrelay.cli.suite import SERVICES
 from catrelay.models import JournalEntry
-from tests.catrelay.cli.conftest import Catrelay
-
-Options = list[str]
-
-
-@pytest.fixture(scope="module")
-def ats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Options]:
-    """A running ATS with the tenant acme: the options that say where it is."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('ats')}/ats.db"
-    registry = load_service("ats").open_registry(database)
-    registry.migrate()
-    registry.add_tenant("acme")
-    token = registry.add_token("acme", "test", "admin")
-    registry.close()
-    command = [sys.executable, "-m", "catrelay", "ats", "serve", "--database", database, "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        url = process.stderr.readline().split()[-1]
-        yield ["--ats", url, "--token", token, "--tenant", "acme"]
-        process.terminate()
+from tests.catrelay.cli.conftest import Catrelay, Options
 
 
 @pytest.fixture
