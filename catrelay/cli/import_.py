@@ -28,9 +28,8 @@ EXAMPLE = "Example: catrelay import acme.json --tenant beta --ats http://127.0.0
 CAPABILITIES = frozenset({"values.batch", "values.unavailable", "remapped.tenant"})
 """What an ATS must have to be written to by an import."""
 
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, allow_dash=True, help="An export; -: from stdin")
-]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="An export; -: from stdin")]
+STDIN = Path("-")
 MapOption = Annotated[
     Path | None,
     typer.Option(
@@ -103,7 +102,9 @@ async def _discovered(ats: AtsClient) -> Discovery:
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     """The export in *file*; what comes from stdin is put into a temporary file, as it is read more than once."""
-    if str(file) != "-":
+    if file != STDIN:
+        if not file.is_file():
+            raise typer.BadParameter(f"{file} is no file")
         with file.open("rb") as export:
             yield export
         return
@@ -114,7 +115,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def _folder(file: Path) -> Path:
-    return Path() if str(file) == "-" else file.parent
+    return Path() if file == STDIN else file.parent
 
 
 def _records(path: Path, *, dry_run: bool) -> Records:

@@ -69,6 +69,10 @@ def test_an_import_reads_stdin(tenants: Tenants, file: Path, tmp_path: Path) -> 
     assert done.stdout.startswith(b"kind\tmade")
 
 
+def test_a_file_that_is_not_there_is_wrong_usage(catrelay: Catrelay, tenants: Tenants, tmp_path: Path) -> None:
+    assert catrelay("import", str(tmp_path / "none"), *tenants["beta"]).status == 2
+
+
 def test_a_file_that_is_not_whole_is_refused_before_anything_is_written(
     catrelay: Catrelay, tenants: Tenants, file: Path
 ) -> None:
