@@ -1,5 +1,7 @@
 import hashlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from catrelay.trees import flattened, nested
 from tests.strategies import nodes
 
 Document = dict[str, Any]
+DOCS = Path(__file__).parents[2] / "docs"
 
 TREE = [
     {
@@ -87,6 +90,15 @@ def test_a_digest_is_made_as_the_contract_says() -> None:
         "hash": sha256(branches),
         "branches": [{"id": 9, "count": 1, "hash": nine}, {"id": 10, "count": 2, "hash": ten}],
     }
+
+
+def test_the_example_of_the_contract_is_right() -> None:
+    section = (DOCS / "contract" / "data-migration.md").read_text().partition("### The digest")[2]
+    shown, lines = re.findall(r"^```(?:json)?\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[:2]
+
+    found = digest([orjson.loads(line) for line in lines.splitlines()], seq=57)
+
+    assert found.to_document() == orjson.loads(shown)
 
 
 def test_no_value_at_all_has_the_hash_of_nothing() -> None:
