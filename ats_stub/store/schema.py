@@ -149,6 +149,8 @@ jobs = Table(
     PrimaryKeyConstraint("tenant", "id"),
     Index("jobs_external_id", "tenant", "external_id", unique=True),
     Index("jobs_publish_date", "tenant", "publish_date", "id"),
+    Index("jobs_internal_publish_date", "tenant", "internal_publish_date", "id"),
+    Index("jobs_external_publish_date", "tenant", "external_publish_date", "id"),
 )
 
 # entry: the entry as answered, ready JSON. parent: of a remap, where its value stood.

@@ -1,18 +1,16 @@
 """Units of work under failure and concurrency, on both databases."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from ats_stub.operations.categories import create_category
 from ats_stub.store import Store, WriteUnit, open_registry, schema
-from catrelay.database import Database
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry, JournalPage
 from catrelay.tokens import Access
+from tests.ats_stub.crashes import Crash, crash_at
 from tests.ats_stub.writing import NOW, add, remap, write, written
 
 
@@ -42,27 +40,6 @@ def everything(store: Store) -> dict[str, list[Any]]:
             table.name: sorted(connection.execute(select(table)).all())
             for table in (schema.counters, schema.category_values, schema.links, schema.journal, schema.move_dates)
         } | {"changes": [tuple(row) for row in connection.execute(select(schema.changes))]}
-
-
-class Crash(Exception):
-    """Stands for whatever may happen between two statements."""
-
-
-@contextmanager
-def crash_at(database: Database, statement_number: int) -> Iterator[None]:
-    executed = 0
-
-    def count(*_: object) -> None:
-        nonlocal executed
-        executed += 1
-        if executed == statement_number:
-            raise Crash
-
-    event.listen(database.engine, "before_cursor_execute", count)
-    try:
-        yield
-    finally:
-        event.remove(database.engine, "before_cursor_execute", count)
 
 
 def test_a_remap_is_all_or_nothing_wherever_it_crashes(store: Store, access: Access) -> None:

@@ -10,6 +10,8 @@ down_revision = "0003"
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("manager", sa.BigInteger(), nullable=True))
     op.add_column("jobs", sa.Column("recruiter", sa.BigInteger(), nullable=True))
+    for date in ("internal_publish_date", "external_publish_date"):
+        op.create_index(f"jobs_{date}", "jobs", ["tenant", date, "id"], unique=False)
     op.create_table(
         "file_keys",
         sa.Column("tenant", sa.Integer(), nullable=False),
