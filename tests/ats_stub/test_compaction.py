@@ -86,6 +86,17 @@ def test_all_entries_can_go_and_the_next_follows_on(store: Store, access: Access
     assert ([entry.seq for entry in page.results], page.first_seq, page.last_seq) == ([4], 4, 4)
 
 
+def test_of_an_entry_that_was_dropped_nobody_can_say_whose_it_was(store: Store, access: Access) -> None:
+    write(store, access, inactivations(0, 0, 9))
+    with store.read(access.tenant_id) as unit:
+        assert (unit.journal.last_of(17), unit.journal.last_of(18)) == (3, 0)
+
+    drop(store, access, day(1))
+
+    with store.read(access.tenant_id) as unit:
+        assert (unit.journal.last_of(17), unit.journal.last_of(18)) == (3, 2)
+
+
 def test_what_goes_is_a_prefix_even_where_a_clock_went_back(store: Store, access: Access) -> None:
     write(store, access, inactivations(1, 5, 2, 7))
 
