@@ -13,8 +13,8 @@ from catrelay.database import Database
 
 
 class Lookup:
-    """*statement*, which has one parameter, made into text once. It runs outside of any transaction, on a pooled
-    connection, and sees what was committed before.
+    """*statement* made into text once. It runs outside of any transaction, on a pooled connection, and sees what was
+    committed before.
     """
 
     def __init__(self, database: Database, statement: Select[*tuple[Any, ...]]) -> None:
@@ -22,16 +22,17 @@ class Lookup:
         self._connection = _as_it_is if database.is_sqlite else _in_autocommit
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
-        (self._parameter,) = compiled.params
-        self._is_positional = compiled.positional
+        self._order = compiled.positiontup
+        self._given = dict(compiled.params)
         types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
         self._readers = [type_.result_processor(dialect, None) for type_ in types]
 
-    def rows(self, parameter: object) -> list[tuple[Any, ...]]:
-        """The rows found for *parameter*."""
-        parameters = (parameter,) if self._is_positional else {self._parameter: parameter}
+    def rows(self, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows found for *parameters*."""
+        given = self._given | parameters
+        sent = given if self._order is None else [given[name] for name in self._order]
         with self._connection(self._engine) as connection:
-            found = connection.execute(self._sql, parameters).fetchall()
+            found = connection.execute(self._sql, sent).fetchall()
         return [
             tuple(cell if read is None else read(cell) for cell, read in zip(row, self._readers, strict=True))
             for row in found

@@ -167,7 +167,7 @@ class SqlRegistry:
             return gone.rowcount == 1
 
     def access(self, token_hash: str) -> Access | None:
-        for row in self._holder.rows(token_hash):
+        for row in self._holder.rows(hash=token_hash):
             return Access(*row)
         return None
 

@@ -1,6 +1,5 @@
 """Categories, their values, and the org tree."""
 
-from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import categories as operations
 from ats_stub.operations import values
 from ats_stub.store import Unit, WriteUnit
+from ats_stub.store.unit import TreeVersion
 from catrelay.asgi import (
     AtMost,
     Guard,
@@ -164,23 +164,26 @@ class CategoriesApi:
     @answers(CategoryValues, sends=[JOURNAL_SEQ], problems=[NotFound])
     def tree(self, request: Request) -> Response:
         """The tree of available values."""
+        known = list_header(request, "if-none-match")
+        if known is not None:
+            # Before there is a snapshot: most who ask like this have the tree, and shall cost next to nothing.
+            present = self._requests.tree_version(request)
+            if present is not None and is_known(known, present.etag):
+                return Response(status_code=304, headers={"etag": present.etag, "journal-seq": str(present.seq)})
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
-            return _unless_known(
-                request, unit, _etag(unit, category), lambda etag: json_response(unit.values.tree(category), etag=etag)
+            return json_response(
+                unit.values.tree(category), etag=_version(unit, category).etag, headers=_journal_seq(unit)
             )
 
     @answers(ValuesDigest, sends=[JOURNAL_SEQ], problems=[NotFound])
     def digest(self, request: Request) -> Response:
         """A hash of the tree and of each of its branches, to tell whether a replica has drifted."""
         with self._requests.read(request) as unit:
-            category, seq = category_in(request, unit), unit.counters.seq
-            return _unless_known(
-                request,
-                unit,
-                _etag(unit, category, seq),
-                lambda etag: model_response(digest(unit.values.documents(category), seq=seq), etag=etag),
-            )
+            category = category_in(request, unit)
+            _version(unit, category)
+            found = digest(unit.values.documents(category), seq=unit.counters.seq)
+            return model_response(found, headers=_journal_seq(unit))
 
     @answers(CategoryValue)
     def value(self, request: Request) -> Response:
@@ -247,20 +250,11 @@ class CategoriesApi:
         return await self._requests.write(request, act)
 
 
-def _etag(unit: Unit, category: int, *others: int) -> str:
-    """Of an answer that is made from the category's values alone, and from *others*. Raises NotFound."""
+def _version(unit: Unit, category: int) -> TreeVersion:
     version = unit.categories.version(category)
     if version is None:
         raise NotFound(f"There is no category {category}")
-    return f'"{"-".join(map(str, (unit.counters.epoch[:8], category, version, *others)))}"'
-
-
-def _unless_known(request: Request, unit: Unit, etag: str, make: Callable[[str], Response]) -> Response:
-    """What *make* answers; who has it already is answered without making it again."""
-    is_had = is_known(list_header(request, "if-none-match"), etag)
-    response = Response(status_code=304, headers={"etag": etag}) if is_had else make(etag)
-    response.headers.update(_journal_seq(unit))
-    return response
+    return TreeVersion(unit.counters.epoch, unit.counters.seq, category, version)
 
 
 def _journal_seq(unit: Unit) -> dict[str, str]:

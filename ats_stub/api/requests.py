@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ats_stub.store import Store, Unit, WriteUnit
 from ats_stub.store.answers import Answer
-from ats_stub.store.unit import Conditions
+from ats_stub.store.unit import Conditions, TreeVersion
 from catrelay.asgi import access_of, etag_of, path_id
 from catrelay.asgi.body import list_header
 from catrelay.asgi.conditions import matches
@@ -31,6 +31,11 @@ class Requests:
     def read(self, request: Request) -> AbstractContextManager[Unit]:
         """A snapshot of the tenant whose token was sent."""
         return self._store.read(access_of(request).tenant_id)
+
+    def tree_version(self, request: Request) -> TreeVersion | None:
+        """The present version of the tree that the path names, or of the org tree."""
+        category = path_id(request, "category") if "category" in request.path_params else None
+        return self._store.tree_version(access_of(request).tenant_id, category)
 
     async def write(self, request: Request, act: Callable[[WriteUnit], Response]) -> Response:
         """The answer that *act* makes within one unit of work, its body read before.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
 
 from ats_stub.domain.files import FileRules
 from ats_stub.store import schema
@@ -25,6 +25,7 @@ from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.users import UserStore
 from ats_stub.store.values import ValueStore
 from catrelay.database import Database
+from catrelay.lookup import Lookup
 from catrelay.models import Wire
 from catrelay.problems import Forbidden
 
@@ -54,12 +55,18 @@ class Store:
         self.file_rules = file_rules or FileRules()
         self.sizes = sizes or PieceSizes()
         self.moving = threading.Event()
+        self._tree_version = Lookup(database, _TREE_VERSION)
 
     @contextmanager
     def read(self, tenant: int) -> Iterator["Unit"]:
         """A snapshot of one tenant. Raises Forbidden when the tenant was removed meanwhile."""
         with self.database.read() as connection:
             yield Unit(self, connection, tenant, _counters(connection, tenant, lock=False))
+
+    def tree_version(self, tenant: int, category: int | None) -> "TreeVersion | None":
+        """The present version of a category's tree, without a snapshot. category: None for the org tree."""
+        rows = self._tree_version.rows(of_tenant=tenant, of_category=category or 0)
+        return TreeVersion(*rows[0]) if rows else None
 
     @contextmanager
     def write(
@@ -76,6 +83,21 @@ class Store:
             unit.flush()
         if unit.moves.has_started:
             self.moving.set()
+
+
+@dataclass(frozen=True)
+class TreeVersion:
+    """What an answer that is made from a category's values depends on. seq: the journal's last."""
+
+    epoch: str
+    seq: int
+    category: int
+    version: int
+
+    @property
+    def etag(self) -> str:
+        """Of the tree."""
+        return f'"{self.epoch[:8]}-{self.category}-{self.version}"'
 
 
 @dataclass
@@ -103,6 +125,18 @@ _COUNTERS = select(
     schema.counters.c.orgs_category,
 ).where(schema.counters.c.tenant == bindparam("tenant"))
 _LOCKED_COUNTERS = _COUNTERS.with_for_update()
+_TREE_VERSION = (
+    select(schema.counters.c.epoch, schema.counters.c.seq, schema.categories.c.id, schema.categories.c.version)
+    .join(schema.categories, schema.categories.c.tenant == schema.counters.c.tenant)
+    .where(
+        schema.counters.c.tenant == bindparam("of_tenant", type_=BigInteger),
+        schema.categories.c.id
+        == case(
+            (bindparam("of_category", type_=BigInteger) == 0, schema.counters.c.orgs_category),
+            else_=bindparam("of_category", type_=BigInteger),
+        ),
+    )
+)
 _COUNTED = update(schema.counters).where(schema.counters.c.tenant == bindparam("of"))
 _CHANGES = insert(schema.changes)
 
