@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import orjson
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ats_stub.app import create_app
@@ -85,6 +86,19 @@ class Tenants:
             return b"".join([line async for line in lines])
 
         return self.ask(written)
+
+    def export_while(self, tenant: str, meanwhile: Callable[[Document], None]) -> bytes:
+        """The tenant's export. meanwhile: called with each line once it is written."""
+        client = self.client(tenant)
+        lines = export(client, at=datetime.now(UTC), advance=lambda kind: None, missing=MissingFiles(print))
+        written = b""
+        while True:
+            try:
+                line = self.ask(lambda: anext(lines))
+            except StopAsyncIteration:
+                return written
+            written += line
+            meanwhile(orjson.loads(line))
 
     def import_(self, content: bytes, tenant: str, map_file: Path | None, *, dry_run: bool = False) -> Imported:
         """Import *content*. map_file: None for one in memory, so that nothing is remembered."""

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catrelay.exchange.nodes import Node, end_of
+from catrelay.exchange.objects import OBJECT_KINDS
 from catrelay.exchange.records import Records
 from catrelay.problems import Problem
 from tests.tenants import Document, Tenants, tenants
@@ -20,7 +21,22 @@ _names = st.sampled_from(["North", "South", "East"])
 _codes = st.sampled_from([None, None, "N", "S"])
 
 
-_ACTS = ("category", "value", "value", "value", "org", "remap", "remap", "inactivate", "restore", "undo", "job", "job")
+_ACTS = (
+    "category",
+    "value",
+    "value",
+    "value",
+    "org",
+    "remap",
+    "remap",
+    "inactivate",
+    "restore",
+    "undo",
+    "job",
+    "job",
+    "user",
+    "candidate",
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,7 @@ class Filling:
         orgs = ats.call(tenant, "GET", "")["orgsCategory"]
         self._categories = [orgs]
         self._values: list[tuple[int, int]] = []
+        self._users: list[int] = []
 
     def fill(self, script: list[Step]) -> None:
         for step in script:
@@ -126,9 +143,28 @@ class Filling:
             "templateFlag": step.flag or None,
             "status": "active",
             "org": orgs[0],
+            "manager": {"id": self._users[step.other % len(self._users)]} if self._users else None,
             "categories": [{"category": category, "values": values} for category, values in references.items()],
         }
         self._call("/jobs", body)
+
+    def _user(self, step: Step) -> None:
+        orgs = [value for category, value in self._values if category == self._categories[0]]
+        body = {
+            "externalId": step.key and f"user-{step.key}",
+            "person": {"givenName": step.name},
+            "login": {"entityID": "idp", "nameID": str(step.one)} if step.flag else None,
+            "orgs": orgs[step.other % 2 :: 2],
+        }
+        user = self._call("/users", body)["id"]
+        self._users.append(user)
+        if step.one % 4 == 0:
+            self._ats.call(self._tenant, "PATCH", f"/users/byID/{user}", {"activeFlag": False})
+
+    def _candidate(self, step: Step) -> None:
+        chosen = [(category, value) for category, value in self._values if category != self._categories[0]]
+        references = [{"category": category, "values": [value]} for category, value in chosen[step.one % 3 :][:1]]
+        self._call("/candidates", {"person": {"givenName": step.name}, "categories": references})
 
 
 @pytest.fixture
@@ -140,7 +176,7 @@ def ats(database_url: str) -> Iterator[Tenants]:
 _numbers = count(1)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(source=st.lists(steps, max_size=20), there=st.just([]) | st.lists(steps, max_size=12))
 def test_the_target_has_what_the_source_has_and_a_repeat_changes_nothing(
     ats: Tenants, tmp_path: Path, source: list[Step], there: list[Step]
@@ -291,6 +327,48 @@ def test_what_fails_is_told_and_the_rest_is_done(ats: Tenants, tmp_path: Path) -
     assert imported.counts["job"]["made"] == 2
 
 
+def test_what_is_written_while_an_export_runs_leaves_no_reference_open(ats: Tenants, tmp_path: Path) -> None:
+    ids = moved(ats)
+    values = f"/categories/byID/{ids['skills']}/values"
+    left = ["job", "value"]
+
+    def meanwhile(line: Document) -> None:
+        """Once the jobs are read, and again once the tree is, what they reference goes elsewhere."""
+        if left and line["kind"] == left[0]:
+            left.pop(0)
+            late = ats.call("acme", "POST", values, {"name": f"late {len(left)}"})["id"]
+            ats.call("acme", "POST", values, {"id": ids["it"], "available": False, "remappedTo": late})
+            ids["it"] = late
+
+    content = ats.export_while("acme", meanwhile)
+    imported = ats.import_(content, "beta", tmp_path / "map")
+
+    assert left == []
+    assert imported.told == []
+    beta = ats.everything("beta")
+    names = {value.id: value.name for each in beta["values"].values() for value in each.values()}
+    referenced = [
+        [names[value] for entry in each.get("categories", ()) for value in entry["values"]]
+        for each in [*beta["jobs"].values(), *beta["candidates"].values()]
+    ]
+    assert sorted(referenced) == [[], [], ["late 0"], ["late 0"]]
+    assert ats.import_(ats.export("acme"), "beta", tmp_path / "map").writes == 0
+
+
+def test_a_category_that_is_deleted_while_an_export_runs_is_not_referenced(ats: Tenants, tmp_path: Path) -> None:
+    ids = moved(ats)
+
+    def meanwhile(line: Document) -> None:
+        if line["kind"] == "user" and line["data"]["id"] == ids["boss"]:
+            path = f"/categories/byID/{ids['skills']}?force=true"
+            ats.ask(lambda: ats.client("acme").request("DELETE", path))
+
+    imported = ats.import_(ats.export_while("acme", meanwhile), "beta", tmp_path / "map")
+
+    assert imported.told == []
+    assert all("categories" not in job for job in ats.everything("beta")["jobs"].values())
+
+
 def without_links(everything: Any) -> Any:
     """*everything* without what is signed anew in every answer."""
     if isinstance(everything, dict):
@@ -304,7 +382,7 @@ def assert_same(source: Document, target: Document, before: Document, map_file: 
     records = Records(map_file)
     categories = records.targets("category")
     values = records.targets("value")
-    jobs = records.targets("job")
+    users, jobs, candidates = (records.targets(kind) for kind in OBJECT_KINDS)
     records.close()
     assert len(set(values.values())) == len(values)
     for category, document in source["categories"].items():
@@ -316,10 +394,22 @@ def assert_same(source: Document, target: Document, before: Document, map_file: 
         for node in nodes.values():
             assert_same_value(node, nodes, target["values"][categories[category]], values)
     ends = {node.id: end_of(node, nodes) for nodes in source["values"].values() for node in nodes.values()}
+    there = {i: values[e.id] for i, e in ends.items() if e}
+    for user in source["users"].values():
+        found = target["users"][users[user["id"]]]
+        assert {name: found.get(name) for name in ("externalId", "login", "activeFlag")} == {
+            name: user.get(name, found.get(name)) for name in ("externalId", "login", "activeFlag")
+        }
+        assert found.get("orgs", []) == sorted(there[org] for org in user.get("orgs", ()))
+    for candidate in source["candidates"].values():
+        found = target["candidates"][candidates[candidate["id"]]]
+        assert found["person"] == candidate["person"]
+        assert_same_references(candidate, found, categories, there)
     for job in source["jobs"].values():
-        assert_same_job(
-            job, target["jobs"][jobs[job["id"]]], categories, {i: values[e.id] for i, e in ends.items() if e}
-        )
+        found = target["jobs"][jobs[job["id"]]]
+        if "manager" in job:
+            assert found["manager"]["id"] == users[job["manager"]["id"]]
+        assert_same_job(job, found, categories, there)
     for category, nodes in before["values"].items():
         for node in nodes.values():
             if node.id not in values.values():
@@ -346,8 +436,13 @@ def assert_same_job(job: Document, found: Document, categories: dict[int, int], 
             assert found[name] == job[name]
     if "org" in job:
         assert found["org"] == values[job["org"]]
-    wanted = {categories[e["category"]]: {values[v] for v in e["values"]} for e in job.get("categories", ())}
-    mapped = {
-        e["category"]: set(e["values"]) for e in found.get("categories", ()) if e["category"] in categories.values()
-    }
-    assert mapped == wanted
+    assert_same_references(job, found, categories, values)
+
+
+def assert_same_references(
+    source: Document, found: Document, categories: dict[int, int], values: dict[int, int]
+) -> None:
+    """In the categories that both have; in others the target may have more."""
+    wanted = {categories[e["category"]]: {values[v] for v in e["values"]} for e in source.get("categories", ())}
+    mapped = {e["category"]: e["values"] for e in found.get("categories", ()) if e["category"] in categories.values()}
+    assert {category: set(each) for category, each in mapped.items()} == wanted
