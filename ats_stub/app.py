@@ -1,5 +1,6 @@
 """Wiring of the ATS."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -85,4 +86,7 @@ def serve() -> Starlette:
     """The app with the settings of the environment, for the server process."""
     settings = AtsSettings()
     configure_logs(settings.log_level)
-    return create_app(settings)
+    app = create_app(settings)
+    # What was imported stays. A full collection, of which a large answer causes several, need not walk through it.
+    gc.freeze()
+    return app
