@@ -77,7 +77,12 @@ def documents(text: str) -> list[Any]:
 def carry_out(folder: Path) -> list[str]:
     """Run all commands of the guide in one shell. Returns what each block printed."""
     port = free_base_port()
-    script = [f'catrelay() {{ {sys.executable} -m catrelay "$@"; }}']
+    # Not a function of the shell: of that, the guide would stop the shell's own process, and the ATS would live on.
+    command = folder / "bin" / "catrelay"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m catrelay "$@"\n')
+    command.chmod(0o755)
+    script = [f"PATH={command.parent}:$PATH"]
     for number, (commands, _) in enumerate(STEPS):
         script.append(f"{{\n{commands}}} > {folder}/{number}.out 2> {folder}/{number}.err")
     text = "\n".join(script).replace("8800", str(port))
@@ -85,10 +90,9 @@ def carry_out(folder: Path) -> list[str]:
         try:
             shell.wait(timeout=300)
         finally:
-            # The guide stops the ATS that it starts, if all goes well.
-            if shell.poll() is None or (folder / "serving").exists():
-                with suppress(ProcessLookupError):
-                    os.killpg(shell.pid, signal.SIGKILL)
+            # The guide stops the ATS that it starts, if all goes well; then nobody is left in the group.
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
     return [(folder / f"{number}.out").read_text().replace(str(port), "8800") for number in range(len(STEPS))]
 
 
