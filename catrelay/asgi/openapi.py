@@ -48,6 +48,8 @@ _TAGS = {
     "values": "values",
 }
 
+_FIRST = ("categories", "values", "org tree", "journal")
+
 
 @dataclass(frozen=True)
 class Described:
@@ -140,7 +142,7 @@ def openapi(routes: Iterable[BaseRoute], *, title: str) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version("catrelay")},
-        "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in operations)],
+        "tags": [{"name": tag} for tag in _tags(operations)],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.by_name.items())),
@@ -153,6 +155,12 @@ def openapi(routes: Iterable[BaseRoute], *, title: str) -> Json:
             },
         },
     }
+
+
+def _tags(operations: Sequence[Described]) -> list[str]:
+    """The groups in the order in which they are shown."""
+    tags = list(dict.fromkeys(each.tag for each in operations))
+    return sorted(tags, key=lambda tag: _FIRST.index(tag) if tag in _FIRST else len(_FIRST) + (tag == "service"))
 
 
 def _operation(each: Described, all_: Sequence[Described], schemas: Schemas) -> Json:
@@ -182,7 +190,7 @@ def _parameters(each: Described) -> Iterator[Json]:
         yield parameter | ({"description": text} if text else {}) | _content(schema, query.get("$defs", {}))
     known = [IF_NONE_MATCH] if each.method == "GET" and _has_etag(each.operation) else []
     for header in (*each.operation.takes, *known):
-        yield {"name": header.name, "in": "header", **_header(header)}
+        yield {"name": header.name, "in": "header", "required": False, **_header(header)}
 
 
 def _content(schema: Json, definitions: Json) -> Json:

@@ -48,7 +48,8 @@ def _http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     problem: Problem
     if error.status_code == MethodNotAllowed.status:
-        headers.setdefault("Allow", "GET, HEAD")  # which Starlette's static files do not say
+        methods = headers.pop("Allow", "GET, HEAD").split(", ")  # Starlette's static files do not say theirs
+        headers["allow"] = ", ".join(sorted(methods))
         problem = MethodNotAllowed(f"{request.method} is not among the methods of {request.url.path}")
     elif error.status_code == NotFound.status:
         problem = NotFound(f"{request.url.path} is not a resource of this service")

@@ -24,8 +24,7 @@ from catrelay.problems import NotAcceptable
 SyncEndpoint = Callable[[Request], Response]
 
 _ETAG_BYTES = 15
-_GZIPPED = {"application/json", "text/plain"}
-"""Not pages: in those, compression could tell a stranger about what stands beside his words."""
+_GZIPPED = {"application/json", "text/css", "text/html", "text/plain"}
 _THREAD_BYTES = 65_536
 # What describes the body that a 304 does not have; everything else stays, so that a cache learns of it.
 _OF_THE_BODY = {b"content-length", b"content-type", b"content-encoding"}
@@ -68,7 +67,10 @@ class Resource:
             if inspect.iscoroutinefunction(endpoint)
             else await run_in_threadpool(cast(SyncEndpoint, endpoint), request)
         )
-        wants_gzip = _is_gzippable(response) and accepts_gzip(list_header(request, "accept-encoding"))
+        # Pages declare nothing: in theirs, compression could tell a stranger about what stands beside his words.
+        wants_gzip = (
+            operation is not None and _is_gzippable(response) and accepts_gzip(list_header(request, "accept-encoding"))
+        )
         if wants_gzip and "etag" in response.headers:
             response.headers["etag"] = gzipped(response.headers["etag"])
         if method == "GET" and _is_known(request, response):
