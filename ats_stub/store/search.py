@@ -125,4 +125,7 @@ class _TsVectors:
         if not wanted:
             return None
         query = cast(bindparam(None, " & ".join(wanted)), postgresql.TSQUERY)
-        return select(_tsvectors.c.object).where(_tsvectors.c.words.op("@@")(query))
+        # The words alone say whose they are. But where the planner thinks little of the index of words, it is to go
+        # through the rows of this tenant, not of all.
+        own = (_tsvectors.c.tenant == self._tenant) & (_tsvectors.c.kind == kind)
+        return select(_tsvectors.c.object).where(own, _tsvectors.c.words.op("@@")(query))
