@@ -148,7 +148,9 @@ def test_the_answers_of_every_route_are_validated_in_tests(service: str, tmp_pat
 
     served = {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in endpoints(app.routes)}
 
-    assert served - known == {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
+    assert served - known == {
+        ("GET", f"/{name}") for name in ("healthz", "readyz", "metrics", "openapi.json", "docs", "docs.css")
+    }
 
 
 def test_every_problem_type_has_a_heading_and_every_heading_is_one() -> None:
