@@ -57,6 +57,21 @@ def test_values_are_created_updated_remapped_and_inactivated(catrelay: Catrelay,
     assert f"category {category}\tinactivate {bay['id']}\t" in journal
 
 
+def test_a_remap_is_taken_back(catrelay: Catrelay, ats: Options, category: str) -> None:
+    where = ["--category", category, *ats]
+    old, new = (printed(catrelay, "values", "create", name, *where) for name in ("old", "new"))
+    printed(catrelay, "values", "remap", str(old["id"]), "--to", str(new["id"]), *where)
+    seq = json.loads(catrelay("status", "--json", *ats).out)["journalHead"]
+
+    entry = printed(catrelay, "values", "undo", str(seq), *where)
+    again = catrelay("values", "undo", str(seq), *where)
+
+    assert (entry["operation"], entry["undoes"], entry["id"]) == ("undo", seq, old["id"])
+    assert printed(catrelay, "values", "show", str(old["id"]), *where)["available"] is True
+    assert again.status == 1
+    assert again.err.count("\n") == 1
+
+
 def test_a_tree_is_listed_with_children_below_their_parents(catrelay: Catrelay, ats: Options, category: str) -> None:
     where = ["--category", category, *ats]
     shore = printed(catrelay, "values", "create", "North Shore", *where)
