@@ -25,13 +25,13 @@ from catrelay.models import (
     JobRead,
     JobWrite,
     PublishDates,
-    UserMention,
     UserRead,
     UserWrite,
     answer_schema,
 )
 from catrelay.models.items import StringItem
-from tests.answers import ENDPOINTS, PINGS, AnswerValidator, published_schemas
+from tests.answers import PINGS, AnswerValidator, published_schemas
+from tests.endpoints import PUBLISHED
 from tests.published_schemas import PublishedSchemas
 from tests.strategies import nodes
 
@@ -56,7 +56,7 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "categoryValue-simple.json": CategoryValueWrite,
     "deltaPing-simple.json": DeltaPing,
     "jobWrite-simple.json": JobWrite,
-    "userRead-simpleManager.json": UserMention,
+    "userRead-simpleManager.json": UserWrite,
     "userWrite-simple.json": UserWrite,
 }
 
@@ -129,7 +129,7 @@ def test_the_countries_are_the_published_ones(schemas: PublishedSchemas) -> None
 
 
 def answer_models() -> list[Any]:
-    pairs = {(e.model, e.published) for e in ENDPOINTS if e.model is not None and e.published is not None}
+    pairs = set(PUBLISHED.items())
     pairs |= {(model, published) for _, model, published in PINGS}
     return [
         pytest.param(model, published, id=published)
