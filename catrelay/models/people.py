@@ -69,19 +69,13 @@ class UserWrite(_User):
     orgs: Orgs | None = None
 
 
-class UserMention(_User):
-    """A user as a job or an upload names it."""
-
-    id: Id | None = None
-    orgs: tuple[Id, ...] | None = None
-    items: ItemPackagesRead | None = None
-    date_last_updated: Moment | None = None
-
-
-class UserRead(UserMention):
+class UserRead(_User):
     """A user, as answered. date_last_updated: always there from our ATS; the published schema does not promise it."""
 
     id: Id
+    orgs: tuple[Id, ...] | None = None
+    items: ItemPackagesRead | None = None
+    date_last_updated: Moment | None = None
 
 
 class UsersRead(Wire):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catrelay.models import CandidateWrite, CategoryActual, UserMention, UserRead, UserWrite
+from catrelay.models import CandidateWrite, CategoryActual, UserWrite
 from catrelay.models.freeform import MAX_FREEFORM_DEPTH
 from catrelay.parsing import parse_body
 from catrelay.problems import InvalidRequest
@@ -37,13 +37,6 @@ def test_a_user_is_read_as_it_was_written(user: dict[str, Any]) -> None:
 @given(candidates(categories))
 def test_a_candidate_is_read_as_it_was_written(candidate: dict[str, Any]) -> None:
     assert parse_body(orjson.dumps(candidate), CandidateWrite).to_document() == candidate
-
-
-@given(users(bare_orgs), ids)
-def test_an_answer_is_understood_as_a_mention_too(user: dict[str, Any], user_id: int) -> None:
-    answered = UserRead.model_validate_json(orjson.dumps(user | {"id": user_id}))
-
-    assert parse_body(answered.to_json(), UserMention).to_document() == answered.to_document()
 
 
 def test_orgs_are_bare_or_with_their_category() -> None:
