@@ -4,6 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from catrelay.models import Wire
+from tests.items import items, uploads
 from tests.strategies import keys, names, numbers, texts
 
 scalars = texts | st.booleans() | numbers
@@ -36,6 +38,16 @@ persons = st.fixed_dictionaries(
     optional={"givenName": texts, "familyName": texts, "email": texts, "image": uris, "vcard": jcards},
 )
 logins = st.fixed_dictionaries({"entityID": texts, "nameID": texts})
+
+
+carried = st.fixed_dictionaries(
+    {},
+    optional={
+        "resume": uploads.map(Wire.to_document),
+        "items": st.lists(items.map(Wire.to_document), max_size=3),
+    },
+)
+"""What a candidate brings besides: files, and items that may hold files."""
 
 
 def users(orgs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

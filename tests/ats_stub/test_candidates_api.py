@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from catrelay.tokens import Scope
 from tests.ats_stub.planting import Tree, holding, ids, plant
-from tests.people import candidates
+from tests.people import candidates, carried
 from tests.running import Running
 
 ANN: dict[str, Any] = {
@@ -38,6 +38,18 @@ def content(ats: Running, file: dict[str, Any]) -> tuple[int, str]:
     return response.status_code, response.text
 
 
+def as_written(document: Any) -> Any:
+    """*document* with its files known by name and origin, resumeMeta as resume, and items out of their packages."""
+    if isinstance(document, list):
+        return [as_written(each["item"] if isinstance(each, dict) and "item" in each else each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    if "fileName" in document:
+        return {"fileName": document["fileName"], "via": document["via"]}
+    renamed = {"resume" if name == "resumeMeta" else name: member for name, member in document.items()}
+    return {name: as_written(member) for name, member in renamed.items() if name != "items" or member}
+
+
 def pointers(response: Any) -> set[str]:
     return {error["pointer"] for error in response.json()["errors"]}
 
@@ -58,19 +70,20 @@ def test_whatever_is_written_is_read_back(ats: Running, tree: Tree) -> None:
     categories = st.lists(st.fixed_dictionaries({"category": st.just(tree.category), "values": some}), max_size=2)
 
     @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-    @given(candidates(categories), candidates(categories))
-    def holds(sent: dict[str, Any], patch: dict[str, Any]) -> None:
-        candidate = ats.post("/candidates", sent)
-        patched = ats.call("PATCH", f"/candidates/byID/{candidate['id']}", patch).json()
+    @given(candidates(categories), carried, candidates(categories), carried)
+    def holds(sent: dict[str, Any], more: dict[str, Any], patch: dict[str, Any], change: dict[str, Any]) -> None:
+        candidate = ats.post("/candidates", sent | more)
+        patched = ats.call("PATCH", f"/candidates/byID/{candidate['id']}", patch | change).json()
 
-        assert candidate == expected(candidate["id"], sent)
+        assert as_written(candidate) == {"id": candidate["id"]} | in_order(sent) | as_written(more)
         assert ats.get(f"/candidates/byID/{candidate['id']}") == patched
-        unmerged = patch.keys() - {"person", "categories"}
-        assert {name: patched[name] for name in unmerged} == {name: patch[name] for name in unmerged}
+        unmerged = in_order(patch) | as_written(change)
+        unmerged.pop("person", None)
+        assert {name: as_written(patched)[name] for name in unmerged} == unmerged
 
-    def expected(candidate: int, sent: dict[str, Any]) -> dict[str, Any]:
+    def in_order(sent: dict[str, Any]) -> dict[str, Any]:
         values = sorted({value for entry in sent.get("categories", []) for value in entry["values"]})
-        normal = {"id": candidate} | sent | holding(tree.category, *values)
+        normal = sent | holding(tree.category, *values)
         return {name: member for name, member in normal.items() if name != "categories" or values}
 
     holds()
