@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from ats_stub.operations import journal, undo, values
 from ats_stub.operations.categories import create_category
 from ats_stub.store import Store, WriteUnit
-from ats_stub.store.moves import PieceSizes
+from ats_stub.store.moves import PieceSizes, Place
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry
 from catrelay.problems import CannotUndo, Problem
 from catrelay.tokens import Access
@@ -217,7 +217,7 @@ def entry(store: Store, access: Access, seq: int = 1) -> JournalEntry:
 
 def steps(store: Store, access: Access) -> Iterator[None]:
     """Moves on, and yields after each transaction, until all have followed."""
-    reached: tuple[int, journal.Place] | None = (0, journal.BEGINNING)
+    reached: tuple[int, Place] | None = (0, journal.BEGINNING)
     while reached is not None:
         with store.write(access.tenant_id, app="ats", now=NOW) as unit:
             reached = journal.move_on(unit, *reached)
