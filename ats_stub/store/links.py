@@ -116,7 +116,7 @@ class LinkStore:
             self._connection.execute(insert(table), rows)
             self._counters.next_link += len(rows)
 
-    def objects(self, kind: Kind, values: Select[tuple[int]] | Collection[int]) -> Select[tuple[int]]:
+    def objects(self, kind: Kind, values: Select[int] | Collection[int]) -> Select[int]:
         """The ids of the objects that reference one of *values*, each perhaps several times."""
         return select(table.c.object).where(table.c.tenant == self._tenant, table.c.kind == kind, self._at(values))
 
@@ -164,7 +164,7 @@ class LinkStore:
         )
         return self._connection.scalar(statement) or 0
 
-    def _at(self, values: Select[tuple[int]] | Collection[int]) -> ColumnElement[bool]:
+    def _at(self, values: Select[int] | Collection[int]) -> ColumnElement[bool]:
         """The links that really are at one of *values*."""
         stored = table.c.value.in_(values)
         on_their_way = [stretch for stretch, _ in self._on_their_way()]
