@@ -14,6 +14,8 @@ from catrelay.exchange.target import Target
 from catrelay.models import Category, CategoryWrite
 from catrelay.problems import Problem
 
+RULES = ("jobRules", "candidateRules")
+
 
 class Categories:
     """The source's categories on their way into the target."""
@@ -52,19 +54,24 @@ class Categories:
         return ids
 
     async def finish(self, ids: Mapping[int, int]) -> None:
-        """Give the categories their names, codes and rules."""
+        """Give the categories their names, codes and, once nothing fails any more, their rules."""
+        waits = self._report.failures > 0
         present = {category.id: category for category in await self._target.categories()}
         for category in self._source:
             if category.id not in ids:
                 continue
             found = present.get(ids[category.id])
             changes = {} if found is None else _changes(category.to_document(), found.to_document())
+            has_to_wait = waits and bool(changes.keys() & set(RULES))
+            if has_to_wait:
+                changes = {name: change for name, change in changes.items() if name not in RULES}
             problem = None
             if changes:
                 write = CategoryWrite.model_validate_json(orjson.dumps(changes))
                 problem = await self._target.change_category(ids[category.id], write)
-            if problem is not None:
-                self._report.fail("category", category.id, problem.detail)
+            if problem is not None or has_to_wait:
+                why = problem.detail if problem is not None else "it gets its rules once nothing else fails"
+                self._report.fail("category", category.id, why)
                 self._report.count("category", "failed", category.id, category.name)
             elif category.id in self._made:
                 self._report.count("category", "made", category.id, category.name)
@@ -85,7 +92,7 @@ def _changes(wanted: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str,
     for name in ("name", "code"):
         if name in wanted and wanted[name] != present.get(name):
             changes[name] = wanted[name]
-    for name in ("jobRules", "candidateRules"):
+    for name in RULES:
         rules = {rule: each for rule, each in wanted[name].items() if present[name].get(rule) != each}
         if rules:
             changes[name] = rules

@@ -24,13 +24,17 @@ WINDOW = 100
 class Ids:
     """The target's ids of what an object refers to."""
 
-    def __init__(self, categories: dict[int, int], values: ValueIds, records: Records) -> None:
+    def __init__(self, categories: dict[int, int], lost: Collection[int], values: ValueIds, records: Records) -> None:
+        """lost: categories of the file that could not be imported."""
         self._categories = categories
+        self._lost = lost
         self._values = values
         self._records = records
 
     def category(self, category: int) -> int | None:
         """None for one that the file does not have: it was deleted while the export ran."""
+        if category in self._lost:
+            raise Untranslatable(f"it refers to the category {category}, which could not be imported")
         return self._categories.get(category)
 
     def value(self, value: int) -> int | None:

@@ -49,12 +49,14 @@ async def bring(
     for category in source:
         nodes = {node.id: node for node in _nodes(file, records, category.id)}
         if category.id not in ids:
-            found.lost.update(nodes)
+            for node in nodes.values():
+                report.fail("value", node.id, "its category could not be imported")
+                report.count("value", "failed", node.id, node.name)
             continue
         values = Values(ids[category.id], nodes, target, records, report)
         known = records.targets("value", category=category.id)
         await values.bring(known, records.last_entries(category.id), found)
-    translation = Ids(ids, found, records)
+    translation = Ids(ids, {category.id for category in source} - ids.keys(), found, records)
     objects = {kind: Objects(kind, header, tenant, target, records, report) for kind in OBJECT_KINDS}
     for kind in OBJECT_KINDS:
         await objects[kind].bring(file, translation, set(ids.values()))
