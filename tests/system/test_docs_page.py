@@ -44,6 +44,7 @@ def test_the_page_shows_every_operation_and_leads_nowhere_else(root: str) -> Non
     assert {link for link in links if not link.startswith("#")} == {"docs.css", "openapi.json"}
     assert {link[1:] for link in links if link.startswith("#")} <= anchors
     assert "<script" not in page.text
+    assert httpx.get(f"{root}/docs.css").headers["content-type"].startswith("text/css")
 
 
 # The page of one service, as all have the same: what looks for barriers takes its time with large ones.

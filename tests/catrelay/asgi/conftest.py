@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import anyio
 import httpx
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from catrelay.asgi import (
+    AtMost,
     Guard,
     access_of,
     answers,
@@ -30,6 +32,7 @@ from catrelay.settings import ServiceSettings
 from tests.answers import ValidatingTransport
 
 MAX_BODY_BYTES = 10_000
+MAX_LIMIT = 20
 
 Ask = Callable[..., httpx.Response]
 
@@ -39,6 +42,7 @@ class ValuesQuery(BaseModel):
 
     gt_id: int = Field(default=0, ge=0, alias="gtID")
     include_all: bool = Field(default=False, alias="includeAll")
+    limit: Annotated[int, Field(ge=1), AtMost(MAX_LIMIT)] = 10
 
 
 @pytest.fixture

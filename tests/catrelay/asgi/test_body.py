@@ -4,7 +4,7 @@ import pytest
 
 from catrelay.models import MAX_ID
 from catrelay.problems import TYPE_PREFIX
-from tests.catrelay.asgi.conftest import MAX_BODY_BYTES, Ask
+from tests.catrelay.asgi.conftest import MAX_BODY_BYTES, MAX_LIMIT, Ask
 
 ECHOES = "/t/acme/echoes"
 
@@ -149,8 +149,20 @@ def test_another_media_type_is_refused(ask: Ask, media_type: str) -> None:
 
 
 def test_a_query_arrives_as_a_model(ask: Ask) -> None:
-    assert ask("GET", f"{ECHOES}?gtID=7&includeAll=true").json() == {"gtID": 7, "includeAll": True}
-    assert ask("GET", ECHOES).json() == {"gtID": 0, "includeAll": False}
+    assert ask("GET", f"{ECHOES}?gtID=7&includeAll=true").json() == {"gtID": 7, "includeAll": True, "limit": 10}
+    assert ask("GET", ECHOES).json() == {"gtID": 0, "includeAll": False, "limit": 10}
+
+
+def test_more_than_a_query_may_ask_for_is_refused_and_not_cut_short(ask: Ask) -> None:
+    answer = ask("GET", f"{ECHOES}?limit={MAX_LIMIT + 1}")
+
+    assert ask("GET", f"{ECHOES}?limit={MAX_LIMIT}").json()["limit"] == MAX_LIMIT
+    assert (answer.status_code, answer.json()["type"]) == (400, f"{TYPE_PREFIX}limit-exceeded")
+    assert answer.json()["errors"] == [{"pointer": "limit", "detail": "is too large"}]
+
+
+def test_who_takes_no_query_is_not_sent_one(ask: Ask) -> None:
+    assert ask("GET", "/healthz?limit=1").status_code == 400
 
 
 @pytest.mark.parametrize(

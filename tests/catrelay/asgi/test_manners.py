@@ -79,6 +79,16 @@ def test_short_answers_streams_and_pages_are_never_gzipped(ask: Ask, path: str) 
     assert "content-encoding" not in ask("GET", path, headers={"accept-encoding": "gzip"}).headers
 
 
+def test_what_has_no_tag_is_gzipped_without_one(ask: Ask) -> None:
+    ask("GET", ECHOES)
+
+    answer = ask("GET", "/metrics", headers={"accept-encoding": "gzip"})
+
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "etag" not in answer.headers
+    assert "catrelay_http_requests_total" in answer.text
+
+
 def test_a_gzipped_representation_has_a_tag_of_its_own_that_is_known_too(ask: Ask) -> None:
     def get(method: str = "GET", **headers: str) -> tuple[int, str]:
         answer = ask(method, "/openapi.json", headers={name.replace("_", "-"): text for name, text in headers.items()})
