@@ -15,7 +15,7 @@ from ats_stub.store import WriteUnit
 from ats_stub.store.candidates import CandidateQuery
 from ats_stub.store.pages import Bound
 from catrelay.asgi import Guard, access_of, answers, json_response, model_response, path_id, resource
-from catrelay.asgi.headers import ETAG, IF_MATCH, LOCATION
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_MATCH, LOCATION
 from catrelay.models import CandidateRead, CandidatesRead, CandidateWrite, CategoriesActual
 from catrelay.problems import ReferenceBroken, UnknownFile, UnsupportedFile
 
@@ -66,7 +66,7 @@ class CandidatesApi:
         more = _next(request, wanted, page[-1].id) if len(found) > query.limit else None
         return model_response(CandidatesRead(results=page, next=more))
 
-    @answers(CandidateRead, sends=[ETAG])
+    @answers(CandidateRead)
     def show(self, request: Request) -> Response:
         """One candidate."""
         candidate_id = path_id(request, "candidate")
@@ -74,7 +74,9 @@ class CandidatesApi:
             candidate = operations.candidate_of(unit, candidate_id)
             return model_response(operations.answered(unit, candidate, _now()))
 
-    @answers(CandidateRead, 201, reads=CandidateWrite, sends=[ETAG, LOCATION], problems=WRITE_PROBLEMS)
+    @answers(
+        CandidateRead, 201, reads=CandidateWrite, takes=[IDEMPOTENCY_KEY], sends=[LOCATION], problems=WRITE_PROBLEMS
+    )
     async def create(self, request: Request, body: Patch) -> Response:
         """Make a candidate."""
         tenant = access_of(request).tenant
@@ -86,7 +88,7 @@ class CandidatesApi:
 
         return await self._requests.write(request, act)
 
-    @answers(CandidateRead, reads=CandidateWrite, takes=[IF_MATCH], sends=[ETAG], problems=WRITE_PROBLEMS)
+    @answers(CandidateRead, reads=CandidateWrite, takes=[IF_MATCH], problems=WRITE_PROBLEMS)
     async def patch(self, request: Request, body: Patch) -> Response:
         """Change a candidate by JSON Merge Patch."""
         candidate_id = path_id(request, "candidate")

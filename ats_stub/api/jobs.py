@@ -17,7 +17,7 @@ from ats_stub.store import WriteUnit
 from ats_stub.store.job_lists import DateColumn, JobQuery
 from ats_stub.store.pages import Bound
 from catrelay.asgi import Guard, access_of, answers, model_response, path_id, resource
-from catrelay.asgi.headers import ETAG, IF_MATCH, LOCATION
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_MATCH, LOCATION
 from catrelay.models import JobRead, JobsRead, JobWrite, Moment
 from catrelay.problems import (
     ExternalIdImmutable,
@@ -67,7 +67,7 @@ class JobsApi:
         ]
 
     def _list_routes(self, which: JobList) -> list[Route]:
-        @answers(JobRead, sends=[ETAG])
+        @answers(JobRead)
         def show(request: Request) -> Response:
             """One job of this list."""
             job_id, now = path_id(request, "job"), _now()
@@ -83,7 +83,7 @@ class JobsApi:
         ]
 
     def _lister(self, which: JobList) -> Callable[[Request], Response]:
-        @answers(JobsRead, sends=[ETAG])
+        @answers(JobsRead)
         def list_jobs(request: Request, query: JobsQuery) -> Response:
             """The jobs of this list."""
             wanted, now = job_query(which, query), _now()
@@ -93,14 +93,14 @@ class JobsApi:
 
         return list_jobs
 
-    @answers(JobRead, sends=[ETAG])
+    @answers(JobRead)
     def show(self, request: Request) -> Response:
         """One job, templates included."""
         job_id = path_id(request, "job")
         with self._requests.read(request) as unit:
             return model_response(operations.answered(unit, operations.job_of(unit, job_id), _now()))
 
-    @answers(JobRead, reads=JobWrite, sends=[ETAG, LOCATION], problems=WRITE_PROBLEMS)
+    @answers(JobRead, reads=JobWrite, takes=[IDEMPOTENCY_KEY], sends=[LOCATION], problems=WRITE_PROBLEMS)
     async def create(self, request: Request, body: Patch) -> Response:
         """Make a job."""
         tenant = access_of(request).tenant
@@ -113,7 +113,7 @@ class JobsApi:
 
         return await self._requests.write(request, act)
 
-    @answers(JobRead, reads=JobWrite, takes=[IF_MATCH], sends=[ETAG], problems=WRITE_PROBLEMS)
+    @answers(JobRead, reads=JobWrite, takes=[IF_MATCH], problems=WRITE_PROBLEMS)
     async def patch(self, request: Request, body: Patch) -> Response:
         """Change a job by JSON Merge Patch."""
         job_id = path_id(request, "job")

@@ -16,7 +16,7 @@ from ats_stub.store import WriteUnit
 from ats_stub.store.pages import Bound
 from ats_stub.store.users import UserQuery
 from catrelay.asgi import Guard, access_of, answers, model_response, path_id, resource
-from catrelay.asgi.headers import ETAG, IF_MATCH, LOCATION
+from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_MATCH, LOCATION
 from catrelay.models import Moment, UserRead, UsersRead, UserWrite
 from catrelay.problems import (
     ExternalIdImmutable,
@@ -60,7 +60,7 @@ class UsersApi:
         ]
 
     def _list_routes(self, which: UserList) -> list[Route]:
-        @answers(UserRead, sends=[ETAG])
+        @answers(UserRead)
         def show(request: Request) -> Response:
             """One user of this list."""
             user_id = path_id(request, "user")
@@ -85,7 +85,7 @@ class UsersApi:
 
         return list_users
 
-    @answers(UserRead, sends=[ETAG])
+    @answers(UserRead)
     def show(self, request: Request) -> Response:
         """One user."""
         user_id = path_id(request, "user")
@@ -93,7 +93,7 @@ class UsersApi:
             user = operations.user_of(unit, user_id)
         return model_response(user.as_answered())
 
-    @answers(UserRead, reads=UserWrite, sends=[ETAG, LOCATION], problems=WRITE_PROBLEMS)
+    @answers(UserRead, reads=UserWrite, takes=[IDEMPOTENCY_KEY], sends=[LOCATION], problems=WRITE_PROBLEMS)
     async def create(self, request: Request, body: Patch) -> Response:
         """Make a user."""
         tenant = access_of(request).tenant
@@ -106,7 +106,7 @@ class UsersApi:
 
         return await self._requests.write(request, act)
 
-    @answers(UserRead, reads=UserWrite, takes=[IF_MATCH], sends=[ETAG], problems=WRITE_PROBLEMS)
+    @answers(UserRead, reads=UserWrite, takes=[IF_MATCH], problems=WRITE_PROBLEMS)
     async def patch(self, request: Request, body: Patch) -> Response:
         """Change a user by JSON Merge Patch."""
         user_id = path_id(request, "user")

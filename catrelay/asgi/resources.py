@@ -75,6 +75,8 @@ class Resource:
             response.headers["etag"] = gzipped(response.headers["etag"])
         if method == "GET" and _is_known(request, response):
             return _not_modified(response)
+        if response.status_code == 304:
+            _name_as_known(request, response)
         return await _gzip(response) if wants_gzip else response
 
 
@@ -116,6 +118,14 @@ def _not_modified(response: Response) -> Response:
     not_modified = Response(status_code=304)
     not_modified.raw_headers = [each for each in response.raw_headers if each[0] not in _OF_THE_BODY]
     return not_modified
+
+
+def _name_as_known(request: Request, response: Response) -> None:
+    """Let a 304 that the endpoint made itself name the representation that the sender has."""
+    etag = gzipped(response.headers["etag"])
+    if etag in (list_header(request, "if-none-match") or ""):
+        response.headers["etag"] = etag
+    response.headers.add_vary_header("accept-encoding")
 
 
 def _is_gzippable(response: Response) -> bool:

@@ -88,6 +88,11 @@ def app(registry: EmbeddedRegistry) -> Starlette:
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
+    @answers(None, 200)
+    def unchanging(_: Request) -> Response:
+        """What is known to everybody, without being made."""
+        return Response(status_code=304, headers={"etag": '"always"'})
+
     def page(_: Request) -> Response:
         return HTMLResponse("<p>" + "a secret beside your words " * 100)
 
@@ -107,6 +112,7 @@ def app(registry: EmbeddedRegistry) -> Starlette:
             resource("/t/{tenant}/echoes", get=guard.read(show_query), post=guard.write(echo)),
             resource("/t/{tenant}/echoes/byID/{value}", get=guard.read(show_id), delete=guard.admin(show_id)),
             resource("/stream", get=stream),
+            resource("/unchanging", get=unchanging),
             resource("/page", page=True, get=page),
             resource("/fail", get=fail),
             resource("/throttle", get=throttle),

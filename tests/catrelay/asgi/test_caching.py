@@ -54,3 +54,11 @@ def test_an_error_stays_one_and_has_no_etag(ask: Ask) -> None:
 @pytest.mark.parametrize("header", ["x", "", '"a'])
 def test_an_if_none_match_that_is_none_is_refused(ask: Ask, header: str) -> None:
     assert ask("GET", ECHOES, headers={"if-none-match": header}).status_code == 400
+
+
+@pytest.mark.parametrize("known", ['"always"', '"always-gzip"'])
+def test_an_endpoint_that_answers_304_itself_names_what_the_sender_has(ask: Ask, known: str) -> None:
+    answer = ask("GET", "/unchanging", headers={"if-none-match": known})
+
+    assert (answer.status_code, answer.headers["etag"]) == (304, known)
+    assert answer.headers["vary"] == "accept-encoding"

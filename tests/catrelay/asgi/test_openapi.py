@@ -27,6 +27,7 @@ def test_what_serves_is_described_and_what_declares_nothing_is_not(document: dic
         PATH,
         f"{PATH}/byID/{{value}}",
         "/stream",
+        "/unchanging",
         "/healthz",
         "/readyz",
         "/metrics",
