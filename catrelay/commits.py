@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, NestedTransaction
 
 MAX_PARTS = 64
 MAX_SECONDS = 0.02
@@ -38,15 +38,31 @@ class _Shared:
             self.connection.begin()
             yield self.connection
         else:
-            with self.connection.begin_nested():
+            savepoint = self.connection.begin_nested()
+            try:
                 yield self.connection
+            except BaseException:
+                self._roll_back_alone(savepoint)
+                raise
+            savepoint.commit()
         self.parts += 1
+
+    def _roll_back_alone(self, savepoint: NestedTransaction) -> None:
+        try:
+            savepoint.rollback()
+        except BaseException as error:
+            # The database rolled back all of it (SQLite does, when the disk is full): whoever wrote before is not to
+            # hear that it is durable, and nobody is to join.
+            self.error = error
+            raise
 
     def end(self) -> None:
         """Commit, or roll back when no part succeeded, and tell those who wait for it."""
         try:
             with self.connection:
-                if self.parts:
+                if self.error is not None:
+                    self.connection.invalidate()
+                elif self.parts:
                     self._commit()
         except BaseException as error:
             self.error = error
@@ -105,7 +121,7 @@ class WriterQueue:
     def _leave(self, shared: _Shared) -> None:
         """Let the next one join the transaction; without a next one, or when it is full or void, end it."""
         with self._mutex:
-            is_joined = bool(self._waiting) and shared.parts > 0 and not shared.is_full
+            is_joined = bool(self._waiting) and shared.parts > 0 and shared.error is None and not shared.is_full
         try:
             if not is_joined:
                 self._open = None

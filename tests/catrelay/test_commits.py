@@ -100,6 +100,23 @@ def test_a_commit_that_fails_fails_for_all_who_share_it(database: Database) -> N
     assert written(database) == []
 
 
+def test_a_part_that_takes_the_whole_transaction_with_it_fails_for_all_who_share_it(database: Database) -> None:
+    """As SQLite itself rolls back more than the statement when the disk is full."""
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER full BEFORE INSERT ON written WHEN NEW.number = 3"
+                " BEGIN SELECT RAISE(ROLLBACK, 'disk full'); END"
+            )
+        )
+    futures = Writers(database).while_one_writes([7, 3, 9])
+
+    failed = [future.exception() is not None for future in futures]
+
+    assert failed == [True, True, False]
+    assert written(database) == [9]
+
+
 def test_a_queue_goes_on_after_it_could_not_connect() -> None:
     def connect() -> None:
         raise OSError("no such host")
