@@ -33,9 +33,10 @@ class TestimonialCreate(Wire):
 class TestimonialPatch(Wire):
     """A JSON Merge Patch of a testimonial. value: null takes it off its value."""
 
-    author: Line = ""
-    text: Story = ""
-    category: Id = 1
+    # What is not sent is not read either: made by a factory, it is not described as what is meant then.
+    author: Line = Field(default_factory=str)
+    text: Story = Field(default_factory=str)
+    category: Id = Field(default_factory=int)
     value: Id | None = None
 
 
