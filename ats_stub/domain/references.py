@@ -65,11 +65,11 @@ class Catalogue:
         return rules
 
 
-def references_of(categories: CategoriesActual | None) -> Iterator[Reference]:
-    """What an object's *categories* reference, duplicates included."""
+def references_of(categories: CategoriesActual | None, *, pointer: str = "/categories") -> Iterator[Reference]:
+    """What an object's *categories*, which stand at *pointer* of a body, reference, duplicates included."""
     for index, entry in enumerate(categories.root if categories is not None else ()):
         for place, value in enumerate(entry.values):
-            yield Reference(entry.category, value, f"/categories/{index}/values/{place}")
+            yield Reference(entry.category, value, f"{pointer}/{index}/values/{place}")
 
 
 def collapsed(references: Iterable[Reference]) -> dict[int, set[int]]:
@@ -90,18 +90,20 @@ def as_answered(references: References) -> CategoriesActual | None:
     return CategoriesActual(entries) if entries else None
 
 
-def check_named_categories(categories: CategoriesActual | None, catalogue: Catalogue) -> None:
-    """Raise UnknownCategory unless each category that a body names exists and is none but the org tree's."""
+def check_named_categories(
+    categories: CategoriesActual | None, catalogue: Catalogue, *, pointer: str = "/categories"
+) -> None:
+    """Raise UnknownCategory unless each category that a body names, at *pointer*, exists and is not the org tree's."""
     for index, entry in enumerate(categories.root if categories is not None else ()):
         if entry.category == catalogue.orgs_category:
             raise UnknownCategory(
                 f"Category {entry.category} is the org tree, which categories do not name",
-                errors=[FieldError(f"/categories/{index}/category", "is the org tree's")],
+                errors=[FieldError(f"{pointer}/{index}/category", "is the org tree's")],
             )
         if entry.category not in catalogue.categories:
             raise UnknownCategory(
                 f"There is no category {entry.category}",
-                errors=[FieldError(f"/categories/{index}/category", "does not exist")],
+                errors=[FieldError(f"{pointer}/{index}/category", "does not exist")],
             )
 
 

@@ -68,8 +68,8 @@ def merged_categories(unit: Unit, candidate_id: int, given: CategoriesActual) ->
     """
     candidate = candidate_of(unit, candidate_id)
     catalogue = _catalogue(unit)
-    check_named_categories(given, catalogue)
-    references = list(references_of(given))
+    check_named_categories(given, catalogue, pointer="")
+    references = list(references_of(given, pointer=""))
     check_number(references)
     for reference in references:
         check_available(reference, catalogue)

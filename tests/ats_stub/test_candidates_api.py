@@ -293,6 +293,19 @@ def test_a_choice_of_what_is_not_there_is_refused(ats: Running, tree: Tree) -> N
     assert refused(category=orgs) == (400, "unknown-category")
     assert refused(*[tree.it] * 1_001) == (400, "limit-exceeded")
     assert ats.refused("POST", path, {"category": 1}) == (400, "invalid-request")
+
+
+def test_what_is_wrong_with_a_choice_is_named_by_its_place_in_the_body(ats: Running, tree: Tree) -> None:
+    path = f"/candidates/byID/{ats.post('/candidates', {})['id']}/categories/merges"
+
+    def pointers(choice: list[dict[str, Any]]) -> list[str]:
+        return [error["pointer"] for error in ats.call("POST", path, choice).json()["errors"]]
+
+    assert pointers([{"category": tree.category, "values": [tree.it, 999]}]) == ["/0/values/1"]
+    assert pointers([{"category": 999, "values": []}]) == ["/0/category"]
+
+
+def test_a_candidate_that_is_not_there_has_no_merges(ats: Running) -> None:
     assert ats.refused("POST", "/candidates/byID/999/categories/merges", []) == (404, "not-found")
 
 
