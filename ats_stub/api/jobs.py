@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -152,7 +153,7 @@ def _date_column(query: JobsQuery) -> DateColumn | None:
     if len(set(given.values())) > 1:
         raise InvalidRequest(
             "Filter by one kind of date at a time",
-            errors=[FieldError(name, f"filters by {column}") for name, column in given.items()],
+            errors=[FieldError(name, f"filters by {to_camel(column)}") for name, column in given.items()],
         )
     return next(iter(given.values()), None)
 

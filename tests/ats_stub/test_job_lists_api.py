@@ -152,6 +152,17 @@ def test_a_wrong_filter_is_refused_by_its_name(ats: Running, query: dict[str, An
     assert errors_of(response).keys() == names
 
 
+def test_two_kinds_of_dates_are_refused_by_the_dates_names(ats: Running) -> None:
+    dates = {"ltPublishDate": "2026-01-01T00:00:00Z", "gtInternalPublishDate": "2026-01-01T00:00:00Z"}
+
+    response = ats.call("GET", "/jobs", query=dates)
+
+    assert errors_of(response) == {
+        "ltPublishDate": "filters by publishDate",
+        "gtInternalPublishDate": "filters by internalPublishDate",
+    }
+
+
 def test_a_page_has_a_hundred_jobs_and_the_next_one_the_rest(ats: Running) -> None:
     made = [ats.post("/jobs", {"title": str(number)})["id"] for number in range(101)]
 
