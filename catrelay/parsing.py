@@ -1,5 +1,6 @@
 """JSON that others sent, parsed into models before it is used. What is wrong is said by pointer."""
 
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -8,6 +9,9 @@ from pydantic_core import ErrorDetails, from_json
 from catrelay.problems import FieldError, InvalidRequest, MalformedJson
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# What pydantic begins its sentences with: the pointer beside them says it better.
+_PYTHONS_WORDS = re.compile("^(Value error, |(Input|String|List|Tuple|Dictionary) (?=should ))")
 
 
 def parse_body(body: bytes, model: type[Model]) -> Model:
@@ -20,9 +24,13 @@ def parse_body(body: bytes, model: type[Model]) -> Model:
 
 def what_is_wrong(error: ErrorDetails) -> str:
     """One error of a ValidationError in our words."""
-    if error["type"] == "extra_forbidden":
-        return "is not a member that this resource takes"
-    return error["msg"].removeprefix("Value error, ")
+    match error["type"]:
+        case "extra_forbidden":
+            return "is not a member that this resource takes"
+        case "missing":
+            return "is missing"
+        case _:
+            return _PYTHONS_WORDS.sub("", error["msg"])
 
 
 def summary(what: str, errors: list[FieldError]) -> str:

@@ -44,7 +44,7 @@ class Targets:
         for *_, address in found:
             if not self.permits(str(address[0])):
                 raise ForbiddenTarget(
-                    f"{host} is {address[0]}, an address to which nothing is sent",
+                    f"{host} leads to {address[0]}, to which nothing is sent",
                     errors=[FieldError(pointer, "leads to an address that is not public")],
                 )
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -70,12 +71,16 @@ def parse_query(request: Request, model: type[Model]) -> Model:
             repeated.append(FieldError(name, "is given more than once"))
         given[name] = text
     if repeated:
-        raise InvalidRequest("The query has a repeated parameter", errors=repeated)
+        raise InvalidRequest(summary("The query", repeated), errors=repeated)
     try:
         return model.model_validate(given, strict=False, by_alias=True, by_name=False)
     except ValidationError as error:
-        errors = [FieldError(".".join(str(part) for part in e["loc"]), what_is_wrong(e)) for e in error.errors()]
+        errors = [FieldError(".".join(str(part) for part in e["loc"]), _wrong_parameter(e)) for e in error.errors()]
         raise InvalidRequest(summary("The query", errors), errors=errors) from error
+
+
+def _wrong_parameter(error: ErrorDetails) -> str:
+    return "is not a parameter here" if error["type"] == "extra_forbidden" else what_is_wrong(error)
 
 
 def path_id(request: Request, name: str) -> int:

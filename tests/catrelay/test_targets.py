@@ -78,5 +78,10 @@ def test_what_is_no_plain_url_is_refused(url: str) -> None:
         Targets("0.0.0.0/0,::/0").check_url(url)
 
 
+def test_a_refusal_says_where_the_host_leads() -> None:
+    with pytest.raises(ForbiddenTarget, match=r"127\.1 leads to 127\.0\.0\.1"):
+        Targets("").check_url("http://127.1/")
+
+
 def test_a_plain_url_of_a_permitted_address_passes() -> None:
     Targets("").check_url("https://8.8.8.8:8443/hooks/catrelay")

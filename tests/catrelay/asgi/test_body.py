@@ -108,6 +108,23 @@ def test_a_number_that_is_not_finite_is_refused(ask: Ask, number: str) -> None:
     assert status == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ('{"color": "red"}', "is not a member that this resource takes"),
+        ('{"name": 7}', "should be a valid string"),
+        (
+            '{"location": {"lng": 1, "country": "XX"}}',
+            "is not a country code (ISO 3166-1 alpha-2) that the contract knows",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_words_that_follow_the_pointer(ask: Ask, body: str, detail: str) -> None:
+    _, _, errors = post(ask, body)
+
+    assert [error["detail"] for error in errors] == [detail]
+
+
 def test_every_wrong_member_is_named(ask: Ask) -> None:
     _, _, errors = post(ask, '{"name": 7, "color": "red", "id": 0}')
 
@@ -182,6 +199,7 @@ def test_a_query_parameter_that_is_wrong_is_named(ask: Ask, query: str, paramete
 
     assert answer.status_code == 400
     assert [error["pointer"] for error in answer.json()["errors"]] == [parameter]
+    assert answer.json()["detail"].startswith(f"The query is wrong at {parameter}: ")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.0", "x", "%EF%BC%91", f"{MAX_ID + 1}", "9" * 5_000, "%00", "%20"])
