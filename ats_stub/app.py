@@ -79,6 +79,7 @@ def create_app(settings: AtsSettings) -> Starlette:
         registry=registry,
         lifespan=lifespan,
         metrics=metrics,
+        title="ATS",
     )
 
 

@@ -130,7 +130,7 @@ class ValueRuleBroken(BadRequest):
 
 
 class NameRequired(ValueRuleBroken):
-    type, title = "name-required", "A value needs a name"
+    type, title = "name-required", "A name is needed"
 
 
 class NullNotAllowed(ValueRuleBroken):

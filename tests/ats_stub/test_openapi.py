@@ -116,3 +116,7 @@ def test_every_sequence_along_the_links_is_answered_as_described(schema: OpenApi
 
 def _latin(text: str | bytes) -> bytes:
     return text.encode("latin-1") if isinstance(text, str) else text
+
+
+def test_the_description_has_the_services_name(ats: Running) -> None:
+    assert ats.root("/openapi.json")["info"]["title"] == "ATS"
