@@ -145,11 +145,13 @@ def download(
     not exist; NotFound when the file is gone.
     """
     tenants = schema.tenants
-    found = connection.execute(
+    statement = (
         select(keys.c.tenant, keys.c.key)
         .join(tenants, tenants.c.tenant == keys.c.tenant)
         .where(tenants.c.name == tenant)
-    ).one_or_none()
+    )
+    # PostgreSQL cannot even be asked for a name with a NUL.
+    found = None if "\x00" in tenant else connection.execute(statement).one_or_none()
     key = secrets.token_bytes(KEY_BYTES) if found is None else found.key
     if not holds(signature, key, path_of(file, file_name), expires, now=now) or found is None:
         raise Forbidden("The address of the file is not right, or not any more: ask for the object anew")
