@@ -5,9 +5,9 @@ from ats_stub.operations.categories import category_of
 from ats_stub.operations.journal import check_journal, move_links, new_entry
 from ats_stub.store import WriteUnit
 from ats_stub.store.changes import Change
-from ats_stub.store.journal import Remap
+from ats_stub.store.journal import UNKNOWN_PARENT, Remap
 from catrelay.models import Category, CategoryValueWrite, JournalEntry
-from catrelay.problems import CannotUndo, JournalCompacted, NotFound, ValueRuleBroken
+from catrelay.problems import CannotUndo, JournalCompacted, LimitExceeded, NotFound, ValueRuleBroken
 
 
 def undo(unit: WriteUnit, category_id: int, seq: int) -> JournalEntry:
@@ -37,6 +37,8 @@ def _remap(unit: WriteUnit, category: Category, seq: int) -> Remap:
         raise NotFound(f"The journal of category {category.id} has no entry {seq}")
     if found.entry.operation != "remap":
         raise CannotUndo(f"Entry {seq} is no remap: its operation is {found.entry.operation}")
+    if found.parent == UNKNOWN_PARENT:
+        raise CannotUndo(f"Entry {seq} is older than what is known of where its value and objects were")
     by = unit.journal.undone_by(seq)
     if by is not None:
         raise CannotUndo(f"Entry {seq} was taken back by entry {by}", undoneBy=by)
@@ -52,7 +54,7 @@ def _make_available(unit: WriteUnit, category: Category, value_id: int, parent: 
         return value
     try:
         decision = decide(category, write, unit.values, new_id=value_id)
-    except ValueRuleBroken as problem:
+    except (LimitExceeded, ValueRuleBroken) as problem:
         raise CannotUndo(f"Value {value_id} cannot stand where it stood: {problem.detail}") from problem
     unit.values.update(decision.after)
     unit.changes.append(Change("value", value_id, "insert", category.id))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 table = schema.journal
 
+UNKNOWN_PARENT = 0
+"""Where the values of remaps stood that are older than the migration 0002."""
+
 # Built once, like those of the values. The database itself strings the entries together: a row each costs more than all
 # the rest of a page.
 _ENTRIES = (

@@ -12,6 +12,30 @@ revision = "0002"
 down_revision = "0001"
 
 ROWS = 1_000
+UNKNOWN_PARENT = 0
+
+# Lost links are kept from here on, as those at -seq.
+_FOLLOWED = """
+    INSERT INTO links (tenant, kind, object, category, value, link, trail, moved_by)
+    SELECT tenant, kind, object, category, value,
+        row_number() OVER (PARTITION BY tenant ORDER BY kind, object, value), '', moved_by
+    FROM (
+        SELECT o.tenant, o.kind, o.object, o.category, o.value, coalesce(m.seq, 0) AS moved_by
+        FROM old_links AS o LEFT JOIN (
+            SELECT r.tenant, r.kind, r.object, j.remapped_to AS value, max(r.seq) AS seq
+            FROM receipts AS r JOIN journal AS j ON j.tenant = r.tenant AND j.seq = r.seq
+            WHERE j.remapped_to IS NOT NULL GROUP BY r.tenant, r.kind, r.object, j.remapped_to
+        ) AS m ON m.tenant = o.tenant AND m.kind = o.kind AND m.object = o.object AND m.value = o.value
+        UNION ALL
+        SELECT r.tenant, r.kind, r.object, j.category, -r.seq, r.seq
+        FROM receipts AS r JOIN journal AS j ON j.tenant = r.tenant AND j.seq = r.seq WHERE j.remapped_to IS NULL
+    ) AS followed
+"""
+_MOVED = """
+    UPDATE changes SET kind = 'moved-jobs', moved_by = object, object = coalesce(
+        (SELECT j.remapped_to FROM journal AS j WHERE j.tenant = changes.tenant AND j.seq = changes.object), -object
+    ) WHERE kind = 'moved'
+"""
 
 
 def upgrade() -> None:
@@ -58,7 +82,11 @@ def _tenant() -> sa.Column[int]:
 
 
 def _replace_links() -> None:
-    """Each link gets an id of its own. Receipts go: from here on, the links are their own."""
+    """Each link gets an id of its own. Receipts go: from here on, the links are their own.
+
+    They say what moved a link last, so that undelivered changes are still told of. But not that nobody set it anew
+    since: trails stay empty, and what happened before is not taken back.
+    """
     op.rename_table("links", "old_links")
     op.drop_index("links_value", "old_links")
     links = op.create_table(
@@ -75,22 +103,14 @@ def _replace_links() -> None:
         sa.PrimaryKeyConstraint("tenant", "kind", "object", "link", name="links_key"),
         sqlite_with_rowid=False,
     )
-    names = ("tenant", "kind", "object", "category", "value")
-    old = sa.table("old_links", *(sa.column(name) for name in names))
-    number = sa.func.row_number().over(partition_by=old.c.tenant, order_by=[old.c.kind, old.c.object, old.c.value])
-    op.execute(
-        sa.insert(links).from_select(
-            [*names, "link", "trail", "moved_by"],
-            sa.select(*(old.c[name] for name in names), number, sa.literal(""), sa.literal(0)),
-        )
-    )
+    op.execute(_FOLLOWED)
+    op.execute(_MOVED)
     counters = sa.table("counters", sa.column("tenant"), sa.column("next_link"))
     last = sa.select(sa.func.coalesce(sa.func.max(links.c.link), 0)).where(links.c.tenant == counters.c.tenant)
     op.execute(sa.update(counters).values(next_link=last.scalar_subquery() + 1))
     op.drop_table("old_links")
     op.drop_table("receipts")
     op.create_index("links_value", "links", ["tenant", "value", "kind", "object", "moved_by"])
-    op.execute("DELETE FROM changes WHERE kind = 'moved'")  # what they moved is not known any more
 
 
 def _make_nodes() -> None:
@@ -101,6 +121,7 @@ def _make_nodes() -> None:
 
 def _make_entries() -> None:
     op.add_column("journal", sa.Column("parent", sa.BigInteger(), nullable=True))
+    op.execute(f"UPDATE journal SET parent = {UNKNOWN_PARENT} WHERE operation = 'remap'")
     op.add_column("journal", sa.Column("entry", sa.Text(), nullable=False, server_default=""))
     names = ("seq", "category", "value", "operation", "remapped_to", "moved", "undoes", "at", "app")
     _fill("journal", "seq", "entry", names, _entry)
