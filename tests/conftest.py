@@ -79,12 +79,18 @@ def postgres_database(postgres_server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database of this test's own, on each kind of database in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
     url: str = request.getfixturevalue("postgres_database")
     return url
+
+
+@pytest.fixture
+def database_url(empty_database_url: str) -> str:
+    """The URL of a database of this test's own: an empty one, unless a folder's tests need more."""
+    return empty_database_url
 
 
 @pytest.fixture(scope="session")

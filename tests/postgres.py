@@ -65,12 +65,15 @@ def postgres_server(*, durable: bool = False, within: Path | None = None) -> Ite
 
 
 @contextmanager
-def fresh_database(server_url: str) -> Iterator[str]:
-    """The URL of a new, empty database on the server at *server_url*; dropped afterwards, in use or not."""
+def fresh_database(server_url: str, *, like: str = "template1") -> Iterator[str]:
+    """The URL of a new database on the server at *server_url*; dropped afterwards, in use or not.
+
+    like: the name of the database that it is a copy of, which nobody is connected to.
+    """
     name = f"test_{uuid.uuid4().hex}"
     identifier = sql.Identifier(name)
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(like)))
     try:
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
     finally:

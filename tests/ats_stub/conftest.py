@@ -1,6 +1,9 @@
 """An ATS on each database."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -8,14 +11,49 @@ from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, open_registry
 from catrelay.tokens import Access, Scope, hash_token
+from tests.postgres import fresh_database
 from tests.running import Running, running
+
+
+def migrate(url: str) -> None:
+    registry = open_registry(url)
+    registry.migrate()
+    registry.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the ATS's tables, to be copied: making them costs more than most tests."""
+    path = tmp_path_factory.mktemp("pattern") / "ats.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_pattern(postgres_server_url: str) -> Iterator[str]:
+    """The name of such a database."""
+    with fresh_database(postgres_server_url) as url:
+        migrate(url)
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with the ATS's tables of this test's own, on each kind of database in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_pattern"), path)
+        yield f"sqlite:///{path}"
+    else:
+        server = request.getfixturevalue("postgres_server_url")
+        with fresh_database(server, like=request.getfixturevalue("postgres_pattern")) as url:
+            yield url
 
 
 @pytest.fixture
 def ats(database_url: str) -> Iterator[Running]:
     """The ATS with the tenant acme, seen by an admin token."""
     registry = open_registry(database_url)
-    registry.migrate()
     registry.add_tenant("acme")
     token = registry.add_token("acme", "tests", "admin")
     registry.close()
@@ -27,7 +65,6 @@ def ats(database_url: str) -> Iterator[Running]:
 def access(database_url: str) -> Access:
     """What an admin token of the tenant acme stands for, in a database that is ready."""
     registry = open_registry(database_url)
-    registry.migrate()
     registry.add_tenant("acme")
     found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
     registry.close()

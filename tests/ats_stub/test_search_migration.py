@@ -15,9 +15,9 @@ JOB = (
 )
 
 
-def test_jobs_that_are_there_can_be_found(database_url: str) -> None:
+def test_jobs_that_are_there_can_be_found(empty_database_url: str) -> None:
     documents = {5: {"title": "Straße"}, 6: {"title": "...", "company": "x"}, 7: {"description": "Café", "code": "c9"}}
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.write() as connection:
@@ -30,7 +30,7 @@ def test_jobs_that_are_there_can_be_found(database_url: str) -> None:
             row = {"tenant": tenant, "id": job, "document": orjson.dumps(document).decode()}
             connection.execute(text(JOB), row)
 
-    registry = open_registry(database_url)
+    registry = open_registry(empty_database_url)
     registry.migrate()
     registry.close()
 

@@ -21,8 +21,8 @@ CATEGORY = (
 )
 
 
-def test_users_may_have_several_orgs_where_nobody_decided_on_the_org_trees_rules(database_url: str) -> None:
-    database = open_database(database_url)
+def test_users_may_have_several_orgs_where_nobody_decided_on_the_org_trees_rules(empty_database_url: str) -> None:
+    database = open_database(empty_database_url)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.write() as connection:
@@ -37,7 +37,7 @@ def test_users_may_have_several_orgs_where_nobody_decided_on_the_org_trees_rules
                 row = {"tenant": tenant, "id": category, "rules": rules.to_json().decode()}
                 connection.execute(text(CATEGORY), row)
 
-    registry = open_registry(database_url)
+    registry = open_registry(empty_database_url)
     registry.migrate()
     registry.close()
 
