@@ -37,6 +37,8 @@ def _back_up(
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The file to write; a backup in it is replaced")],
 ) -> None:
     """Write all tenants to one file, as of one moment, while the ATS may go on serving."""
+    if not to.absolute().parent.is_dir():
+        raise Failure(f"there is no folder {to.parent}")
     with _opened(database) as opened:
         made = back_up(opened, to, now=datetime.now(UTC))
     say(f"{to} holds {_described(made)}. Keep it secret: pings can be signed and files read with what is in it.")

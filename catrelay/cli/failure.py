@@ -22,6 +22,11 @@ def explain(error: Exception) -> str:
             return _first_line(error.detail + places)
         case Failure() | UnknownTenant() | BadTenantName() | SchemaMismatch():
             return _first_line(str(error))
+        case OSError(filename=str(file)):
+            return f"{file}: {reason_of(error)}"
+        case _ if isinstance(cause := getattr(error, "orig", None), Exception):
+            # SQLAlchemy's: what the driver said, without the statement. Not imported for commands that use no database.
+            return f"the database failed: {_first_line(str(cause))}"
         case _:
             return f"{type(error).__name__}: {_first_line(str(error))}"
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,7 @@ def test_python_dash_m_is_the_same_command() -> None:
             "wrong at /a: x; /b y",
         ),
         (Failure("two\nlines"), "two"),
+        (FileNotFoundError(errno.ENOENT, "whatever", "/no/file"), "/no/file: No such file or directory"),
         (KeyError("surprise"), "KeyError: 'surprise'"),
         (RuntimeError(), "RuntimeError: no reason was given"),
     ],

@@ -85,6 +85,22 @@ def test_on_a_terminal_it_asks(
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == tenants
 
 
+def test_a_backup_into_a_folder_that_is_not_there_names_the_folder(
+    catrelay: Catrelay, database: str, tmp_path: Path
+) -> None:
+    outcome = catrelay("ats", "backup", "--database", database, "--to", str(tmp_path / "nowhere" / "ats.backup"))
+
+    assert (outcome.status, outcome.err) == (1, f"catrelay: there is no folder {tmp_path / 'nowhere'}\n")
+
+
+def test_a_database_that_does_not_answer_is_told_in_the_drivers_words(catrelay: Catrelay) -> None:
+    outcome = catrelay("ats", "tenant", "list", "--database", "postgresql://me:secret@127.0.0.1:1/ats")
+
+    assert outcome.status == 1
+    assert outcome.err.startswith("catrelay: the database failed: connection ")
+    assert "secret" not in outcome.err
+
+
 def test_a_file_that_is_no_backup_is_a_failure(catrelay: Catrelay, database: str, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.write_text("mine")
