@@ -13,23 +13,22 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, NestedTransaction
 
 MAX_PARTS = 64
-MAX_SECONDS = 0.02
 """Of a transaction, before whoever waits gets one of their own: other processes want to write, too."""
 
 
 class _Shared:
     """A transaction that several writers share."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, max_seconds: float) -> None:
         self.connection = connection
         self.parts = 0
-        self.since = time.monotonic()
+        self._full_from = time.monotonic() + max_seconds
         self.ended = threading.Event()
         self.error: BaseException | None = None
 
     @property
     def is_full(self) -> bool:
-        return self.parts >= MAX_PARTS or time.monotonic() - self.since > MAX_SECONDS
+        return self.parts >= MAX_PARTS or time.monotonic() > self._full_from
 
     @contextmanager
     def part(self) -> Iterator[Connection]:
@@ -81,11 +80,12 @@ class _Shared:
 class WriterQueue:
     """The writers of one database, or of one part of it that is written by one at a time.
 
-    connect: opens a connection to write with.
+    connect: opens a connection to write with. max_seconds: how long a transaction lasts, at most, if others wait.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], max_seconds: float) -> None:
         self._connect = connect
+        self._max_seconds = max_seconds
         self._mutex = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._is_taken = False
@@ -96,7 +96,7 @@ class WriterQueue:
         """The transaction, for this thread alone. Left cleanly, what was written is durable; else nothing of it is."""
         self._take_turn()
         try:
-            shared = self._open = self._open or _Shared(self._connect())
+            shared = self._open = self._open or _Shared(self._connect(), self._max_seconds)
         except BaseException:
             self._pass_on()
             raise

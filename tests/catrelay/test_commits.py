@@ -121,7 +121,7 @@ def test_a_queue_goes_on_after_it_could_not_connect() -> None:
     def connect() -> None:
         raise OSError("no such host")
 
-    queue = WriterQueue(connect)  # type: ignore[arg-type]  # it never returns
+    queue = WriterQueue(connect, 1)  # type: ignore[arg-type]  # it never returns
 
     for _ in range(2):
         with pytest.raises(OSError, match="no such host"), queue.turn():
