@@ -69,7 +69,7 @@ def test_whatever_is_written_is_read_back(ats: Running, tree: Tree) -> None:
     some = st.lists(st.sampled_from([tree.it, tree.data, tree.cloud]), max_size=3)
     categories = st.lists(st.fixed_dictionaries({"category": st.just(tree.category), "values": some}), max_size=2)
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(candidates(categories), carried, candidates(categories), carried)
     def holds(sent: dict[str, Any], more: dict[str, Any], patch: dict[str, Any], change: dict[str, Any]) -> None:
         candidate = ats.post("/candidates", sent | more)

@@ -108,7 +108,7 @@ class Discarded(Exception):
 
 
 def test_a_page_has_the_jobs_that_the_contract_says_in_its_order(store: Store, access: Access) -> None:
-    @settings(max_examples=200)
+    @settings(max_examples=60)
     @given(st.lists(states, max_size=MAX_JOBS), st.sampled_from(LISTS), queries())
     def holds(jobs: list[JobWrite], which: JobList, query: dict[str, Any]) -> None:
         known = dict(enumerate(jobs, start=1))

@@ -26,7 +26,7 @@ def test_what_is_written_is_read_back_and_may_be_sent_back(ats: Running) -> None
     )
     external_ids: set[str] = set()
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
     @given(bodies)
     def holds(body: dict[str, Any]) -> None:
         if body.get("externalId") in external_ids:

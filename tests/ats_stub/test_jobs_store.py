@@ -108,7 +108,7 @@ def pages(unit: WriteUnit, by: DateColumn | None, *, descending: bool, limit: in
 
 
 def test_pages_of_every_order_have_each_job_exactly_once_whatever_its_dates(store: Store, tenant: int) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(st.lists(states(), max_size=8), st.sampled_from(BY), st.booleans(), st.integers(1, 4))
     def holds(jobs: list[JobWrite], by: DateColumn | None, descending: bool, limit: int) -> None:
         with holding(store, tenant, jobs) as (unit, known):
@@ -122,7 +122,7 @@ def test_pages_of_every_order_have_each_job_exactly_once_whatever_its_dates(stor
 
 
 def test_the_database_and_the_rules_agree_which_lists_a_job_is_in(store: Store, tenant: int) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(st.lists(states(), min_size=1, max_size=8), moments)
     def holds(jobs: list[JobWrite], now: datetime) -> None:
         with holding(store, tenant, jobs) as (unit, known):
@@ -136,7 +136,7 @@ def test_the_database_and_the_rules_agree_which_lists_a_job_is_in(store: Store, 
 
 
 def test_a_job_is_read_as_it_was_stored(store: Store, tenant: int) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(states())
     def holds(state: JobWrite) -> None:
         with holding(store, tenant, [state]) as (unit, known):

@@ -39,7 +39,7 @@ def found(unit: WriteUnit, keywords: str, index: SearchIndex | None = None) -> s
 
 
 def test_what_is_found_is_what_the_words_say_whatever_they_are(unit: WriteUnit) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=40)
     @given(st.lists(some_texts, max_size=5), some_texts)
     def holds(stored: list[str], keywords: str) -> None:
         for number in range(5):

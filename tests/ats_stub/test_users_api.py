@@ -50,7 +50,7 @@ def test_whatever_is_written_is_read_back(ats: Running) -> None:
     category = ats.get("")["orgsCategory"]
     with_category = st.fixed_dictionaries({"category": st.just(category), "values": some_orgs})
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(users(some_orgs | with_category), users(some_orgs))
     def holds(sent: dict[str, Any], patch: dict[str, Any]) -> None:
         # These two name one user each: another example may have taken them.

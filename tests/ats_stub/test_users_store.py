@@ -73,7 +73,7 @@ dated = st.lists(st.tuples(states, moments), max_size=8)
 
 
 def test_pages_of_every_order_have_each_user_exactly_once_whatever_its_date(store: Store, tenant: int) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(dated, st.booleans(), st.booleans(), st.integers(1, 4))
     def holds(some: list[tuple[UserWrite, datetime]], by_date: bool, descending: bool, limit: int) -> None:
         with holding(store, tenant, some) as (unit, known):
@@ -88,7 +88,7 @@ def test_pages_of_every_order_have_each_user_exactly_once_whatever_its_date(stor
 
 
 def test_the_database_and_the_rules_agree_which_lists_a_user_is_in(store: Store, tenant: int) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(dated)
     def holds(some: list[tuple[UserWrite, datetime]]) -> None:
         with holding(store, tenant, some) as (unit, known):
