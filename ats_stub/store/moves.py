@@ -122,10 +122,11 @@ class MoveStore:
         return self._pending
 
     def start(self, move: Move) -> Counts | None:
-        """Make *move*: at once when it is a small one and no other is pending; else None, and its links will follow."""
+        """Make *move*: at once when it is small and need not wait for another; else None, and its links will follow."""
+        is_free = not any(_concerns(earlier, move) for earlier in self.pending)
         few = self._of(move) | {"count": self._sizes.at_once + 1}
-        count = 0 if self.pending else self._connection.scalar(_FEW[move.undoes is not None], few) or 0
-        if not self.pending and count <= self._sizes.at_once:
+        count = self._connection.scalar(_FEW[move.undoes is not None], few) or 0 if is_free else 0
+        if is_free and count <= self._sizes.at_once:
             counts = {kind: self._make(move, kind, -1, count)[0] for kind in KINDS} if count else {}
             if any(counts.values()):
                 self._note_date(move)
@@ -215,6 +216,14 @@ class MoveStore:
 
     def _note_date(self, move: Move) -> None:
         self._connection.execute(insert(schema.move_dates).values(tenant=self._tenant, seq=move.seq, at=move.at))
+
+
+def _concerns(pending_move: Move, move: Move) -> bool:
+    """Whether links that *move* is about have not come to where it takes them from, or would be taken on by mistake.
+
+    All others go at once: what is pending makes every statement about links longer.
+    """
+    return pending_move.target == move.source or pending_move.source in (move.source, move.target)
 
 
 def are_in(stretch: Stretch) -> ColumnElement[bool]:

@@ -172,8 +172,9 @@ class Moves(RuleBasedStateMachine):
             assert moved_at is None or moved_at >= NOW or moved_at == at
 
 
-def test_links_are_where_they_should_be_at_every_moment(store: Store, access: Access) -> None:
-    Moves.store = Store(store.database, sizes=PieceSizes(at_once=0, following=2))
+@pytest.mark.parametrize("at_once", [0, 2])
+def test_links_are_where_they_should_be_at_every_moment(store: Store, access: Access, at_once: int) -> None:
+    Moves.store = Store(store.database, sizes=PieceSizes(at_once=at_once, following=2))
     Moves.access = access
 
     run_state_machine_as_test(Moves, settings=settings(max_examples=10, stateful_step_count=20, deadline=None))
@@ -233,6 +234,28 @@ def test_the_journal_says_how_many_moved_once_all_have(pieces: Store, access: Ac
 
     assert told[0] is None
     assert told[-1] == 10
+
+
+def test_small_moves_wait_only_for_those_that_bring_or_take_on_their_links(store: Store, access: Access) -> None:
+    store = Store(store.database, sizes=PieceSizes(at_once=3, following=3))
+    there = prepared(store, access)
+
+    def inactivate(unit: WriteUnit, value: int) -> None:
+        values.write_value(unit, there.category, CategoryValueWrite(id=value, available=False))
+
+    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
+        others = [values.write_value(unit, there.category, CategoryValueWrite(name="x"))[0].id for _ in range(1_100)]
+        unit.links.replace("job", 2_000, {there.category: others[:2]})
+    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
+        there.remap(unit)
+        for value in (*others, there.new):
+            inactivate(unit, value)
+
+    with store.read(access.tenant_id) as unit:
+        # More of them would be more than a statement about links can say.
+        assert [move.source for move in unit.moves.pending] == [there.old, there.new]
+        assert unit.links.count("job", others[0]) == unit.links.count("job", there.new) == 0
+    assert [entry(store, access, seq).moved for seq in (1, 2, 3, 4)] == [None, 1, 1, 0]
 
 
 def test_who_dies_between_two_pieces_is_replaced_by_who_starts_from_the_beginning(
