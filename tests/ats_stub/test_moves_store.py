@@ -251,10 +251,10 @@ def test_small_moves_wait_only_for_those_that_bring_or_take_on_their_links(store
         for value in (*others, there.new):
             inactivate(unit, value)
 
-    with store.read(access.tenant_id) as unit:
+    with store.read(access.tenant_id) as seen:
         # More of them would be more than a statement about links can say.
-        assert [move.source for move in unit.moves.pending] == [there.old, there.new]
-        assert unit.links.count("job", others[0]) == unit.links.count("job", there.new) == 0
+        assert [move.source for move in seen.moves.pending] == [there.old, there.new]
+        assert seen.links.count("job", others[0]) == seen.links.count("job", there.new) == 0
     assert [entry(store, access, seq).moved for seq in (1, 2, 3, 4)] == [None, 1, 1, 0]
 
 
