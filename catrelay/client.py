@@ -217,8 +217,7 @@ class AtsClient(ServiceClient):
     async def value_by_external_id(self, category: int | None, external_id: str) -> CategoryValue | None:
         """One value, also when unavailable; None when there is none."""
         try:
-            path = f"{values_path(category)}/byExternalId/{quote(external_id, safe='')}"
-            return await self.get(path, CategoryValue)
+            return await self.get(f"{values_path(category)}/byExternalId/{_one_part(external_id)}", CategoryValue)
         except NotFound:
             return None
 
@@ -390,6 +389,11 @@ def _encode(body: BaseModel | Mapping[str, object] | Sequence[object]) -> bytes:
     if isinstance(body, BaseModel):
         return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
     return orjson.dumps(body)
+
+
+def _one_part(text: str) -> str:
+    """*text* as one part of a path. Dots alone would lead to the folder above, or to none."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def _query_text(value: str | int | bool) -> str:

@@ -131,6 +131,15 @@ def test_reading_categories_and_values() -> None:
     )
 
 
+@pytest.mark.parametrize(("external_id", "part"), [(".", "%2E"), ("..", "%2E%2E"), ("...", "...")])
+def test_an_external_id_of_dots_leads_nowhere_else(external_id: str, part: str) -> None:
+    assert asked(AtsClient, lambda ats: ats.value_by_external_id(17, external_id), answer(VALUE)) == (
+        "GET",
+        f"/categories/byID/17/values/byExternalId/{part}",
+        None,
+    )
+
+
 def test_an_external_id_of_any_characters_is_one_part_of_the_path() -> None:
     assert asked(AtsClient, lambda ats: ats.value_by_external_id(17, "a/b c?ü"), answer(VALUE)) == (
         "GET",
