@@ -43,18 +43,27 @@ class Mover:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._store.moving.clear()
-            try:
-                tenants = tenants_with_moves(self._store.database)
-                for tenant in tenants:
-                    self._move_on(tenant)
-                is_idle = not tenants
-            except Exception:  # the database may come back
-                log.exception("cannot let links follow remaps")
-                is_idle = True
-            if is_idle:
+            moved = [self._move_on(tenant) for tenant in self._tenants()]
+            if not any(moved):
                 self._store.moving.wait(POLL_SECONDS)
 
-    def _move_on(self, tenant: int) -> None:
+    def _tenants(self) -> list[int]:
+        try:
+            return tenants_with_moves(self._store.database)
+        except Exception:  # the database may come back
+            log.exception("cannot see which links have to follow remaps")
+            return []
+
+    def _move_on(self, tenant: int) -> bool:
+        """Make the tenant's next piece. False when that failed: other tenants' links move nevertheless."""
+        try:
+            self._make_piece(tenant)
+        except Exception:  # tried again after a pause
+            log.exception("cannot let links follow remaps", tenant=tenant)
+            return False
+        return True
+
+    def _make_piece(self, tenant: int) -> None:
         epoch, seq, place = self._reached.pop(tenant, ("", 0, BEGINNING))
         with self._store.write(tenant, app=APP, now=datetime.now(UTC)) as unit:
             # In a backup that was restored meanwhile the same move may have come less far.

@@ -11,6 +11,7 @@ from catrelay.problems import PreconditionFailed
 
 _MOVED: dict[str, ChangeKind] = {"job": "moved-jobs", "user": "moved-users", "candidate": "moved-candidates"}
 
+MAX_PENDING_MOVES = 50
 BEGINNING = Place(KINDS[0], -1)
 
 
@@ -75,6 +76,7 @@ def move_links(
 
     target: a value; or -seq, where lost links go. parent: where the value of a remap stood.
     """
+    _make_room(unit)
     move = Move(entry.seq, entry.category, source, target, unit.counters.next_link, unit.now, entry.undoes)
     counts = unit.moves.start(move)
     if counts is not None:
@@ -82,6 +84,13 @@ def move_links(
         _tell(unit, move, counts)
     unit.journal.append(entry, parent=parent)
     return entry
+
+
+def _make_room(unit: WriteUnit) -> None:
+    """Finish the oldest moves here and now when so many are pending that reading would become slow."""
+    reached: tuple[int, Place] | None = (0, BEGINNING)
+    while reached is not None and len(unit.moves.pending) >= MAX_PENDING_MOVES:
+        reached = move_on(unit, *reached)
 
 
 def _tell(unit: WriteUnit, move: Move, counts: Counts) -> None:

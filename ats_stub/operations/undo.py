@@ -23,7 +23,7 @@ def undo(unit: WriteUnit, category_id: int, seq: int) -> JournalEntry:
     for touched in (entry.remapped_to, entry.id):
         later = unit.journal.standing_after(seq, touched)
         if later is not None:
-            raise CannotUndo(f"Entry {later} took value {touched} away since: undo that first", blockedBy=later)
+            raise CannotUndo(f"Entry {later} took value {touched} away since, and was not undone", blockedBy=later)
     value = _make_available(unit, category, entry.id, found.parent)
     undone = new_entry(unit, value, "undo").model_copy(update={"undoes": seq, "remapped_to": entry.remapped_to})
     return move_links(unit, undone, entry.remapped_to, entry.id)

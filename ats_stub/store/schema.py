@@ -79,7 +79,7 @@ category_values = Table(
     Index("category_values_parent", "tenant", "parent"),
 )
 
-# What objects reference. kind: job, user, candidate, application. link: grows in the order in which links are made.
+# What objects reference. kind: job, user, candidate. link: grows in the order in which links are made.
 # value: negative once an inactivation took it away, by its seq. trail: the remaps that moved it, as `,5,12`.
 # moved_by: the seq of what moved it last; 0: nothing did. An object can have several links at a value that others were
 # remapped to, and references it once. Only LinkStore knows where a link really is: see pending_moves.

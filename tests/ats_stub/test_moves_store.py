@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from ats_stub.operations import journal, undo, values
-from ats_stub.operations.categories import create_category
+from ats_stub.operations.categories import create_category, delete_category
 from ats_stub.store import Store, WriteUnit
 from ats_stub.store.moves import PieceSizes, Place
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry
@@ -309,7 +309,7 @@ def test_what_cannot_be_taken_back_exactly_is_not_taken_back(store: Store, acces
 
     said = refusal(store, access, lambda unit: undo.undo(unit, there.category, 1))
 
-    assert said == f"409 Entry 2 took value {there.new} away since: undo that first"
+    assert said == f"409 Entry 2 took value {there.new} away since, and was not undone"
     with store.write(access.tenant_id, app="tests", now=NOW) as unit:
         undo.undo(unit, there.category, 2)
         undo.undo(unit, there.category, 1)
@@ -335,3 +335,23 @@ def test_a_value_comes_back_where_it_stood_or_not_at_all(store: Store, access: A
         value = unit.values.value(there.old)
     assert value is not None
     assert (value.available, value.parent, value.remapped_to) == (True, parent, None)
+
+
+def test_there_are_never_so_many_pending_moves_that_reading_becomes_slow(pieces: Store, access: Access) -> None:
+    with pieces.write(access.tenant_id, app="tests", now=NOW) as unit:
+        category = create_category(unit, CategoryWrite(name="Expertise")).id
+        held = [
+            values.write_value(unit, category, CategoryValueWrite(name=str(number)))[0].id
+            for number in range(journal.MAX_PENDING_MOVES + 5)
+        ]
+        for number, value in enumerate(held):
+            unit.links.replace("job", 1_000 + number, {category: {value}})
+
+    with pieces.write(access.tenant_id, app="tests", now=NOW) as unit:
+        delete_category(unit, category, force=True)
+        assert len(unit.moves.pending) == journal.MAX_PENDING_MOVES
+
+    assert entry(pieces, access, 5).moved == 1
+    with pieces.read(access.tenant_id) as unit:
+        assert not unit.links.is_used(category)
+        assert all(not each.references for each in unit.links.of("job", range(1_000, 1_000 + len(held))).values())
