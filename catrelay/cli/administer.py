@@ -129,14 +129,16 @@ def _tenant_group(service: Service) -> typer.Typer:
     def remove(
         database: DatabaseOption,
         name: Annotated[str, typer.Argument(help="Name of the tenant")],
-        yes: Annotated[bool, typer.Option("--yes", help="Do not ask, as is done on a terminal")] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
     ) -> None:
         """Remove a tenant with all its data."""
         with opened(service, database) as registry:
             if name not in registry.tenants():
                 raise UnknownTenant(name)
             question = f"Remove the tenant {name} with all its data from {service.name}?"
-            if not yes and sys.stdin.isatty() and not typer.confirm(question, err=True):
+            if not yes and not sys.stdin.isatty():
+                raise Failure("nobody is there to confirm it: with --yes the tenant is removed")
+            if not yes and not typer.confirm(question, err=True):
                 raise Failure("nothing was changed")
             registry.remove_tenant(name)
         say(f"The tenant {name} is removed from {service.name}.")

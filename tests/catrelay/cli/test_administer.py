@@ -74,7 +74,7 @@ def test_tenants_are_created_once_listed_and_removed(catrelay: Catrelay, databas
 
     assert again.status == 0
     assert catrelay("ats", "tenant", "list", "--database", database).out == "acme\nbeta\n"
-    assert catrelay("ats", "tenant", "remove", "--database", database, "acme").status == 0
+    assert catrelay("ats", "tenant", "remove", "--database", database, "acme", "--yes").status == 0
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == ["beta"]
 
 
@@ -101,6 +101,14 @@ def test_a_tenant_is_removed_on_a_terminal_unasked_with_yes(catrelay: Catrelay, 
 
     assert (ended, "?" in shown) == (0, False)
     assert catrelay("ats", "tenant", "list", "--database", database).out == ""
+
+
+def test_a_tenant_is_not_removed_where_nobody_can_confirm_it(catrelay: Catrelay, database: str) -> None:
+    outcome = catrelay("ats", "tenant", "remove", "--database", database, "acme")
+
+    assert outcome.status == 1
+    assert outcome.err == "catrelay: nobody is there to confirm it: with --yes the tenant is removed\n"
+    assert catrelay("ats", "tenant", "list", "--database", database).out == "acme\n"
 
 
 def at_a_terminal(typed: str, *arguments: str) -> tuple[int, str]:
