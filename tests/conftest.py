@@ -1,5 +1,6 @@
 """What every test may ask for: databases, a browser, the published schemas."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.postgres import fresh_database, postgres_server
@@ -58,6 +60,17 @@ def fail_if_skipped_in_ci(report: pytest.CollectReport | pytest.TestReport) -> N
     if IN_CI and report.skipped and not is_expected_failure:
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI=true forbids: {report.longreprtext}"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A test that configures logs, as starting a service does, configures them for itself only."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

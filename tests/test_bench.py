@@ -9,12 +9,11 @@ ROOT = Path(__file__).parent.parent
 
 ROWS = {
     "remap": ["remap of 3,000 dependents", "answer to that remap", "worst wait of another writer"],
-    "tree": ["GET .../values, 500 nodes", "the same with If-None-Match"],
     "journal": ["journal of 2,000 entries"],
 }
 
 
-@pytest.mark.parametrize(("database", "measured"), [("sqlite", ["remap", "tree"]), ("postgresql", ["journal"])])
+@pytest.mark.parametrize(("database", "measured"), [("sqlite", ["remap", "journal"])])
 def test_a_quick_run_prints_a_table_with_the_rows_asked_for(database: str, measured: list[str]) -> None:
     only = [argument for name in measured for argument in ("--only", name)]
 

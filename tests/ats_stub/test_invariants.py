@@ -354,7 +354,7 @@ def test_what_always_holds_holds_after_any_sequence_of_operations(store: Store) 
     run_state_machine_as_test(
         Ats,
         settings=settings(
-            max_examples=10,
+            max_examples=6,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -1,5 +1,6 @@
 """A database from before links were their own receipts."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +45,7 @@ ROWS = (
 
 
 @pytest.fixture
-def database(empty_database_url: str) -> Database:
+def database(empty_database_url: str) -> Iterator[Database]:
     """Migrated."""
     database = open_database(empty_database_url)
     config = Config()
@@ -59,13 +60,13 @@ def database(empty_database_url: str) -> Database:
     registry = open_registry(empty_database_url)
     registry.migrate()
     registry.close()
-    return database
+    yield database
+    database.close()
 
 
 def test_what_was_moved_is_still_told_of(database: Database) -> None:
     with database.read() as connection:
         pings, end = read_window(connection, 1, Place(0), ["jobs/open"], orgs_category=1, now=NOW)
-    database.close()
 
     assert [ping.object for ping in pings] == [6, 8, 7]
     assert end == Place(2)
@@ -74,7 +75,6 @@ def test_what_was_moved_is_still_told_of(database: Database) -> None:
 def test_jobs_reference_what_they_did(database: Database) -> None:
     with Store(database).read(1) as unit:
         held = unit.links.of("job", [6, 7, 8])
-    database.close()
 
     assert {job: each.references for job, each in held.items()} == {6: {2: {4}}, 7: {}, 8: {2: {4}}}
 

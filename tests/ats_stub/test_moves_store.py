@@ -177,7 +177,7 @@ def test_links_are_where_they_should_be_at_every_moment(store: Store, access: Ac
     Moves.store = Store(store.database, sizes=PieceSizes(at_once=at_once, following=2))
     Moves.access = access
 
-    run_state_machine_as_test(Moves, settings=settings(max_examples=10, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(Moves, settings=settings(max_examples=6, stateful_step_count=20, deadline=None))
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_every_generated_request_is_answered_as_described(schema: OpenApiSchema,
         assert isinstance(result, Ok)
         operation = result.ok()
 
-        @settings(max_examples=4, **BOUNDED)
+        @settings(max_examples=2, **BOUNDED)
         @given(case=operation.as_strategy())
         def check(case: AnyCase) -> None:
             send(case)
@@ -111,7 +111,7 @@ def test_every_sequence_along_the_links_is_answered_as_described(schema: OpenApi
         def validate_response(self, *_: object, **__: object) -> None:
             """It was, where it was sent."""
 
-    Following.run(settings=settings(max_examples=8, stateful_step_count=15, **BOUNDED))
+    Following.run(settings=settings(max_examples=5, stateful_step_count=15, **BOUNDED))
 
 
 def _latin(text: str | bytes) -> bytes:

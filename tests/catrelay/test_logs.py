@@ -1,22 +1,11 @@
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from catrelay.logs import configure_logs
 from catrelay.tokens import new_token
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def test_each_event_is_one_line_of_json_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

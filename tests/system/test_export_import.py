@@ -178,7 +178,7 @@ def ats(database_url: str) -> Iterator[Tenants]:
 _numbers = count(1)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(source=st.lists(steps, max_size=20), there=st.just([]) | st.lists(steps, max_size=12))
 def test_the_target_has_what_the_source_has_and_a_repeat_changes_nothing(
     ats: Tenants, tmp_path: Path, source: list[Step], there: list[Step]
