@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Semaphore
 
 import pytest
@@ -72,9 +73,8 @@ def write_until_refused(tenant: Running, written: Semaphore) -> int:
 
 def remove(database_url: str, tenant: str) -> None:
     """As the command does, with connections of its own."""
-    registry = open_registry(database_url)
-    registry.remove_tenant(tenant)
-    registry.close()
+    with closing(open_registry(database_url)) as registry:
+        registry.remove_tenant(tenant)
 
 
 def rows_by_tenant(database_url: str) -> set[str]:
