@@ -24,6 +24,8 @@ from tests.catman.stage import TENANT, CareerSite, new_ats, new_editor_database
 Answer = TypeVar("Answer")
 
 EDITOR = "http://editor"
+# Long enough that an app which does answer is not taken for silent on a busy machine.
+PATIENCE_SECONDS = 3
 
 
 class Unplugged(httpx.AsyncBaseTransport):
@@ -132,7 +134,7 @@ def anybody(tmp_path: Path) -> Iterator[House]:
         "onboarding": Unplugged(),
         "payroll": httpx.ASGITransport(silence),
     }
-    editor = create_app(CatmanSettings(database=url, app_timeout_seconds=0.3), transports=transports)
+    editor = create_app(CatmanSettings(database=url, app_timeout_seconds=PATIENCE_SECONDS), transports=transports)
     with start_blocking_portal() as portal:
         stack = AsyncExitStack()
 
