@@ -81,6 +81,7 @@ class Database:
         """One snapshot: all statements see the same state."""
         level = "REPEATABLE READ" if not self.is_sqlite else "SERIALIZABLE"
         with self.engine.connect().execution_options(isolation_level=level) as connection:
+            connection.begin()  # now: a statement that runs at the driver does not begin one
             yield connection
 
     @contextmanager

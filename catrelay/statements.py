@@ -1,0 +1,83 @@
+"""Statements at the price of the driver, for what every request runs.
+
+Compiling, executing and reading one row by SQLAlchemy costs several times what the database needs for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+
+Cell = Callable[[Any], Any]
+
+
+class Statement:
+    """*statement* made into text once per kind of database. Its parameters are its named bindparams.
+
+    Runs within the transaction that its connection is in. Errors are the driver's own.
+    """
+
+    def __init__(self, statement: "Select[Any] | Insert | Update | Delete") -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, connection: Connection, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows found for *parameters*."""
+        return self.compiled(connection.dialect).rows(_driver(connection), parameters)
+
+    def row(self, connection: Connection, **parameters: object) -> tuple[Any, ...] | None:
+        """The first row found for *parameters*."""
+        found = self.rows(connection, **parameters)
+        return found[0] if found else None
+
+    def run(self, connection: Connection, *parameters: Mapping[str, object]) -> None:
+        """Once for each of *parameters*."""
+        self.compiled(connection.dialect).run(_driver(connection), parameters)
+
+    def compiled(self, dialect: Dialect) -> "_Compiled":
+        """What the driver of *dialect* takes."""
+        known = self._compiled.get(dialect.name)
+        return known or self._compiled.setdefault(dialect.name, _Compiled(self._statement, dialect))
+
+
+class _Compiled:
+    def __init__(self, statement: "Select[Any] | Insert | Update | Delete", dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._sql = str(compiled)
+        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._given = dict(compiled.params)
+        binds = [(name, bind.type.dialect_impl(dialect)) for name, bind in getattr(compiled, "binds", {}).items()]
+        self._writers = _needed({name: type_.bind_processor(dialect) for name, type_ in binds})
+        columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        types = [column.type.dialect_impl(dialect) for column in columns]
+        self._readers = _needed({place: type_.result_processor(dialect, None) for place, type_ in enumerate(types)})
+
+    def rows(self, driver: Any, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = driver.execute(self._sql, self._sent(parameters)).fetchall()
+        return [self._read(row) for row in found] if self._readers else found
+
+    def run(self, driver: Any, parameters: Sequence[Mapping[str, object]]) -> None:
+        if len(parameters) == 1:
+            driver.execute(self._sql, self._sent(parameters[0]))
+        elif parameters:
+            driver.cursor().executemany(self._sql, list(map(self._sent, parameters)))
+
+    def _sent(self, parameters: Mapping[str, object]) -> Any:
+        given = {**self._given, **parameters}
+        for name, write in self._writers.items():
+            given[name] = write(given[name])
+        return given if self._order is None else [given[name] for name in self._order]
+
+    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        cells = list(row)
+        for place, read in self._readers.items():
+            cells[place] = read(cells[place])
+        return tuple(cells)
+
+
+def _needed(processors: Mapping[Any, Cell | None]) -> dict[Any, Cell]:
+    return {place: processor for place, processor in processors.items() if processor is not None}
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
