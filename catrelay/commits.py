@@ -4,56 +4,114 @@ A durable commit costs a flush of the disk. While one is under way, others queue
 one transaction, one after another, and they are committed together. A part that fails is rolled back alone.
 """
 
+import asyncio
+import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, NestedTransaction
+from sqlalchemy import Connection
+
+Written = TypeVar("Written")
 
 MAX_PARTS = 64
 """Of a transaction, before whoever waits gets one of their own: other processes want to write, too."""
 
 
-class _Shared:
-    """A transaction that several writers share."""
+class Owed(Protocol):
+    """What the parts of a transaction owe the database until it is committed."""
+
+    def pay(self, connection: Connection) -> None:
+        """Write it. Called right before the commit, and before a part that has to see all that was written."""
+
+
+OwedKind = TypeVar("OwedKind", bound=Owed)
+
+
+class Transaction:
+    """A transaction that several writers share, one after another."""
 
     def __init__(self, connection: Connection, max_seconds: float) -> None:
         self.connection = connection
         self.parts = 0
         self._full_from = time.monotonic() + max_seconds
-        self.ended = threading.Event()
+        self._owed: dict[Hashable, Owed] = {}
+        self._has_savepoint = False
+        self._ended = threading.Event()
         self.error: BaseException | None = None
 
     @property
-    def is_full(self) -> bool:
-        return self.parts >= MAX_PARTS or time.monotonic() > self._full_from
+    def is_open(self) -> bool:
+        """Whether another part may join."""
+        return self.error is None and 0 < self.parts < MAX_PARTS and time.monotonic() < self._full_from
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether what was written is durable."""
+        return self._ended.is_set() and self.error is None and self.parts > 0
+
+    def owed(self, key: Hashable, make: Callable[[Connection], OwedKind]) -> OwedKind:
+        """What the parts before left under *key*, made now if there is nothing. A part must change it last of all."""
+        if key not in self._owed:
+            self._owed[key] = make(self.connection)
+        owed: Any = self._owed[key]
+        return owed  # type: ignore[no-any-return]
+
+    def _pay(self) -> None:
+        """Write what is owed, and forget it: a part that follows may change it in the database itself."""
+        for owed in self._owed.values():
+            owed.pay(self.connection)
+        self._owed.clear()
 
     @contextmanager
-    def part(self) -> Iterator[Connection]:
-        """One writer's statements. The first needs no savepoint: all there is to roll back is its own."""
+    def part(self, *, sees_all: bool) -> Iterator["Transaction"]:
+        """One writer's statements. sees_all: that what is owed is written before.
+
+        The first needs no savepoint: all there is to roll back is its own.
+        """
         if self.parts == 0:
             self.connection.begin()
-            yield self.connection
+            yield self
         else:
-            savepoint = self.connection.begin_nested()
+            self._set_savepoint(sees_all)
+            owed_before = dict(self._owed)
             try:
-                yield self.connection
+                yield self
             except BaseException:
-                self._roll_back_alone(savepoint)
+                self._owed = owed_before  # what was read under locks that are released now is not to be relied on
+                self._roll_back_alone()
                 raise
-            savepoint.commit()
         self.parts += 1
 
-    def _roll_back_alone(self, savepoint: NestedTransaction) -> None:
+    def _set_savepoint(self, sees_all: bool) -> None:
         try:
-            savepoint.rollback()
+            if sees_all:
+                self._pay()
+            if self._has_savepoint:
+                self._execute("RELEASE SAVEPOINT part")
+            self._execute("SAVEPOINT part")
+        except BaseException as error:
+            self.error = error
+            raise
+        self._has_savepoint = True
+
+    def _roll_back_alone(self) -> None:
+        try:
+            self._execute("ROLLBACK TO SAVEPOINT part")
         except BaseException as error:
             # The database rolled back all of it (SQLite does, when the disk is full): whoever wrote before is not to
             # hear that it is durable, and nobody is to join.
             self.error = error
             raise
+
+    def _execute(self, statement: str) -> None:
+        driver: Any = self.connection.connection.driver_connection
+        driver.execute(statement)
 
     def end(self) -> None:
         """Commit, or roll back when no part succeeded, and tell those who wait for it."""
@@ -67,47 +125,145 @@ class _Shared:
             self.error = error
             raise
         finally:
-            self.ended.set()
+            self._ended.set()
 
     def _commit(self) -> None:
         try:
+            self._pay()
             self.connection.commit()
         except BaseException:
             self.connection.invalidate()  # or it would go back to the pool within its transaction
             raise
+
+    def wait(self) -> None:
+        """Return when it is durable. Raises what kept it from that."""
+        self._ended.wait()
+        if self.error is not None:
+            raise self.error
+
+
+@dataclass
+class _Asked:
+    """A part that a coroutine waits for. answer: what to do with what came of it."""
+
+    part: Callable[[Transaction], Any]
+    future: "asyncio.Future[Any]"
+    context: contextvars.Context
+    written: Any = None
+    error: BaseException | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        with transaction.part(sees_all=False):
+            self.written = self.context.run(self.part, transaction)
+
+    def answer(self) -> None:
+        if self.future.done():  # whoever asked has gone
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.written)
 
 
 class WriterQueue:
     """The writers of one database, or of one part of it that is written by one at a time.
 
     connect: opens a connection to write with. max_seconds: how long a transaction lasts, at most, if others wait.
+    workers: run the parts of coroutines. on_commit: called after each commit.
     """
 
-    def __init__(self, connect: Callable[[], Connection], max_seconds: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        max_seconds: float,
+        workers: Executor,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connect = connect
         self._max_seconds = max_seconds
+        self._workers = workers
+        self._on_commit = on_commit
         self._mutex = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._is_taken = False
-        self._open: _Shared | None = None
+        self._open: Transaction | None = None
+        self._asked: deque[_Asked] = deque()
+        self._is_served = False
 
     @contextmanager
-    def turn(self) -> Iterator[Connection]:
-        """The transaction, for this thread alone. Left cleanly, what was written is durable; else nothing of it is."""
+    def turn(self, *, sees_all: bool = False) -> Iterator[Transaction]:
+        """The transaction, for this thread alone. Left cleanly, what was written is durable; else nothing of it is.
+
+        sees_all: that no other part owes it anything.
+        """
         self._take_turn()
+        transaction = None
         try:
-            shared = self._open = self._open or _Shared(self._connect(), self._max_seconds)
-        except BaseException:
-            self._pass_on()
-            raise
-        try:
-            with shared.part() as connection:
-                yield connection
+            transaction = self._transaction()
+            with transaction.part(sees_all=sees_all):
+                yield transaction
         finally:
-            self._leave(shared)
-        shared.ended.wait()
-        if shared.error is not None:
-            raise shared.error
+            self._leave(transaction)
+        transaction.wait()
+
+    async def run(self, part: Callable[[Transaction], Written]) -> Written:
+        """What *part* returns, once that which it wrote is durable; when it raises, nothing of it is.
+
+        Those who ask meanwhile are served by one thread: to hand the turn from thread to thread for each of them would
+        cost more than a small part itself.
+        """
+        future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        with self._mutex:
+            self._asked.append(_Asked(part, future, contextvars.copy_context()))
+            is_served, self._is_served = self._is_served, True
+        if not is_served:
+            self._workers.submit(self._serve)
+        return await future
+
+    def _serve(self) -> None:
+        """Do all that is asked now; for what is asked meanwhile, stand in line behind the other queues' work."""
+        with self._mutex:
+            asked = list(self._asked)
+            self._asked.clear()
+        while asked:
+            served = self._serve_turn(asked)
+            del asked[: len(served)]
+            _tell(served)
+        with self._mutex:
+            self._is_served = bool(self._asked)
+            if self._is_served:
+                self._workers.submit(self._serve)
+
+    def _serve_turn(self, asked: list[_Asked]) -> list[_Asked]:
+        """Do the first parts of *asked*, those that fit into one transaction. Returns them."""
+        served: list[_Asked] = []
+        self._take_turn()
+        transaction = None
+        try:
+            try:
+                transaction = self._transaction()
+                for each in asked:
+                    served.append(each)
+                    try:
+                        each.run(transaction)
+                    except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+                        each.error = error
+                    if not transaction.is_open:
+                        break
+            finally:
+                self._leave(transaction)
+            if transaction.parts:
+                transaction.wait()
+        except BaseException as error:  # noqa: BLE001 - as above
+            for each in served or asked:
+                each.error = each.error or error
+            return served or list(asked)
+        return served
+
+    def _transaction(self) -> Transaction:
+        if self._open is None:
+            self._open = Transaction(self._connect(), self._max_seconds)
+        return self._open
 
     def _take_turn(self) -> None:
         with self._mutex:
@@ -118,16 +274,18 @@ class WriterQueue:
             self._waiting.append(mine)
         mine.wait()
 
-    def _leave(self, shared: _Shared) -> None:
+    def _leave(self, transaction: Transaction | None) -> None:
         """Let the next one join the transaction; without a next one, or when it is full or void, end it."""
         with self._mutex:
-            is_joined = bool(self._waiting) and shared.parts > 0 and shared.error is None and not shared.is_full
+            is_joined = bool(self._waiting) and transaction is not None and transaction.is_open
         try:
-            if not is_joined:
+            if transaction is not None and not is_joined:
                 self._open = None
-                shared.end()
+                transaction.end()
         finally:
             self._pass_on()
+        if transaction is not None and transaction.is_committed:
+            self._on_commit()
 
     def _pass_on(self) -> None:
         with self._mutex:
@@ -135,3 +293,18 @@ class WriterQueue:
                 self._waiting.popleft().set()
             else:
                 self._is_taken = False
+
+
+def _tell(served: Iterable[_Asked]) -> None:
+    """Wake those who wait, each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Asked]] = {}
+    for each in served:
+        by_loop.setdefault(each.future.get_loop(), []).append(each)
+    for loop, of_loop in by_loop.items():
+        with suppress(RuntimeError):  # it was closed: nobody waits any more
+            loop.call_soon_threadsafe(_answer_all, of_loop)
+
+
+def _answer_all(served: Iterable[_Asked]) -> None:
+    for each in served:
+        each.answer()

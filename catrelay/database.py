@@ -4,11 +4,12 @@ All that differs between the two (transactions, locks, migrations at once) sits 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -29,8 +30,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
-from catrelay.commits import WriterQueue
+from catrelay.commits import Transaction, WriterQueue
 from catrelay.tokens import SchemaMismatch
+
+Written = TypeVar("Written")
 
 SQLITE_BUSY_SECONDS = 30
 # On PostgreSQL whoever waits does so for one tenant's lock, and commits cost less: it pays to let go of it sooner.
@@ -69,7 +72,7 @@ class Database:
         self._commit_listeners: list[Callable[[], None]] = []
         # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
         self._queues: dict[int | None, WriterQueue] = {}
-        self._max_shared_seconds = MAX_SHARED_SQLITE_SECONDS if self.is_sqlite else MAX_SHARED_POSTGRESQL_SECONDS
+        self._workers = ThreadPoolExecutor(POOL_CONNECTIONS, thread_name_prefix="writer")
 
     @property
     def is_sqlite(self) -> bool:
@@ -85,31 +88,48 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, part: int | None = None) -> Iterator[Connection]:
+    def write(self) -> Iterator[Connection]:
         """One transaction, committed on a clean exit and rolled back on any exception.
 
-        part: names what is written by one at a time anyway, so that those who wait for each other can share a commit
-        (on SQLite, all of the database is).
+        On SQLite, those who wait for each other share a commit.
         """
-        if part is None and not self.is_sqlite:
+        if self.is_sqlite:
+            with self._queue(None).turn(sees_all=True) as transaction:
+                yield transaction.connection
+        else:
             with self.engine.begin() as connection:
                 yield connection
-        else:
-            with self._queue(None if self.is_sqlite else part).turn() as connection:
-                yield connection
-        for listener in self._commit_listeners:
-            listener()
+            self._committed()
+
+    def turn(self, part: int) -> AbstractContextManager[Transaction]:
+        """As *write*, shared also on PostgreSQL: *part* names what is written by one at a time anyway.
+
+        What other turns owe to the transaction is not written before.
+        """
+        return self._queue(part).turn()
+
+    async def run(self, part: int, act: Callable[[Transaction], Written]) -> Written:
+        """What *act* returns in a turn of its own."""
+        return await self._queue(part).run(act)
 
     def _queue(self, part: int | None) -> WriterQueue:
-        queue = self._queues.get(part)
-        return queue or self._queues.setdefault(part, WriterQueue(self._writing_connection, self._max_shared_seconds))
+        key = None if self.is_sqlite else part
+        return self._queues.get(key) or self._queues.setdefault(key, self._new_queue())
+
+    def _new_queue(self) -> WriterQueue:
+        seconds = MAX_SHARED_SQLITE_SECONDS if self.is_sqlite else MAX_SHARED_POSTGRESQL_SECONDS
+        return WriterQueue(self._writing_connection, seconds, self._workers, self._committed)
 
     def _writing_connection(self) -> Connection:
         return self.engine.connect().execution_options(catrelay_write=True)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call *listener* after each write of this process, in the thread that wrote."""
+        """Call *listener* after each commit of this process, in the thread that committed."""
         self._commit_listeners.append(listener)
+
+    def _committed(self) -> None:
+        for listener in self._commit_listeners:
+            listener()
 
     def migrate(self, migrations: Path) -> None:
         """Bring the schema up to the newest revision in the Alembic directory *migrations*."""
@@ -142,7 +162,8 @@ class Database:
             raise SchemaMismatch(f"the database's schema is {current}, this version works with {head}: run `migrate`")
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, after the writes that are under way."""
+        self._workers.shutdown()
         self.engine.dispose()
 
 

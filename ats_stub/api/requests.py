@@ -6,13 +6,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ats_stub.store import Store, Unit, WriteUnit
 from ats_stub.store.answers import Answer
-from ats_stub.store.unit import Conditions, TreeVersion
+from ats_stub.store.unit import Author, Conditions, TreeVersion
 from catrelay.asgi import access_of, etag_of, path_id
 from catrelay.asgi.body import list_header
 from catrelay.asgi.conditions import matches
@@ -43,21 +42,22 @@ class Requests:
         A POST with an `Idempotency-Key` is answered as it was the first time, without *act*; what is refused changes
         nothing and may be tried again. Raises IdempotencyKeyReused when the key came with another request.
         """
-        return await run_in_threadpool(self._write, request, act)
-
-    def _write(self, request: Request, act: Callable[[WriteUnit], Response]) -> Response:
         access, now = access_of(request), datetime.now(UTC)
+        author = Author(access.tenant_id, access.app, now, _conditions(request))
         key = _idempotency_key(request)
-        conditions = _conditions(request)
-        with self._store.write(access.tenant_id, app=access.app, now=now, conditions=conditions) as unit:
-            if key is None:
-                return act(unit)
+        if key is None:
+            return await self._store.run(author, act)
+        fingerprint = _fingerprint(request)
+
+        def act_once(unit: WriteUnit) -> Response:
             known = unit.answers.find(key)
             if known is not None:
-                return _repeated(known, key, _fingerprint(request))
+                return _repeated(known, key, fingerprint)
             response = act(unit)
-            unit.answers.keep(key, _kept(response, _fingerprint(request)), now=now)
+            unit.answers.keep(key, _kept(response, fingerprint), now=now)
             return response
+
+        return await self._store.run(author, act_once)
 
 
 def category_in(request: Request, unit: Unit) -> int:

@@ -1,7 +1,5 @@
 """Categories, without their values."""
 
-from collections.abc import Collection
-
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from ats_stub.store import schema
@@ -11,7 +9,6 @@ table = schema.categories
 
 _BY_ID = select(table).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
 _VERSION = _BY_ID.with_only_columns(table.c.version)
-_SET_VERSION = update(table).where(table.c.tenant == bindparam("of"), table.c.id == bindparam("changed"))
 
 
 class CategoryStore:
@@ -52,11 +49,6 @@ class CategoryStore:
     def version(self, category: int) -> int | None:
         """Grows with every change of the category or of a value of it; None: there is no such category."""
         return self._connection.scalar(_VERSION, {"tenant": self._tenant, "id": category})
-
-    def set_version(self, categories: Collection[int], version: int) -> None:
-        """Note that these categories changed."""
-        for category in categories:
-            self._connection.execute(_SET_VERSION, {"of": self._tenant, "changed": category, "version": version})
 
     def delete(self, category: int) -> None:
         """Remove a category and its values, which no object references any more."""

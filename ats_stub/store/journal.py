@@ -10,7 +10,7 @@ from catrelay.models import JournalEntry
 from catrelay.problems import JournalCompacted
 
 if TYPE_CHECKING:
-    from ats_stub.store.unit import Counters
+    from ats_stub.store.counters import Counters
 
 table = schema.journal
 

@@ -27,7 +27,7 @@ from ats_stub.store import schema
 from ats_stub.store.moves import MoveStore, are_in
 
 if TYPE_CHECKING:
-    from ats_stub.store.unit import Counters
+    from ats_stub.store.counters import Counters
 
 table = schema.links
 dates = schema.move_dates

@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, select
 
 from ats_stub.domain.files import FileRules
 from ats_stub.store import schema
@@ -15,6 +16,7 @@ from ats_stub.store.answers import AnswerStore
 from ats_stub.store.candidates import CandidateStore
 from ats_stub.store.categories import CategoryStore
 from ats_stub.store.changes import ChangeLog
+from ats_stub.store.counters import Counters, Tally, read_counters
 from ats_stub.store.files import FileStore, WriteFileStore
 from ats_stub.store.jobs import JobStore
 from ats_stub.store.journal import JournalStore
@@ -24,10 +26,12 @@ from ats_stub.store.search import SearchIndex, search_index
 from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.users import UserStore
 from ats_stub.store.values import ValueStore
+from catrelay.commits import Transaction
 from catrelay.database import Database
 from catrelay.lookup import Lookup
 from catrelay.models import Wire
-from catrelay.problems import Forbidden
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Conditions:
 
 
 NO_CONDITIONS = Conditions()
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes, when, and on what conditions. app: of the token."""
+
+    tenant: int
+    app: str
+    now: datetime
+    conditions: Conditions = NO_CONDITIONS
 
 
 class Store:
@@ -61,7 +75,7 @@ class Store:
     def read(self, tenant: int) -> Iterator["Unit"]:
         """A snapshot of one tenant. Raises Forbidden when the tenant was removed meanwhile."""
         with self.database.read() as connection:
-            yield Unit(self, connection, tenant, _counters(connection, tenant, lock=False))
+            yield Unit(self, connection, tenant, read_counters(connection, tenant))
 
     def tree_version(self, tenant: int, category: int | None) -> "TreeVersion | None":
         """The present version of a category's tree, without a snapshot. category: None for the org tree."""
@@ -76,11 +90,30 @@ class Store:
 
         app: who asks for it. Commits on a clean exit, rolls back on any exception.
         """
-        with self.database.write(tenant) as connection:
-            counters = _counters(connection, tenant, lock=True)
-            unit = WriteUnit(self, connection, tenant, counters, app, now, conditions or NO_CONDITIONS)
+        author = Author(tenant, app, now, conditions or NO_CONDITIONS)
+        with self.database.turn(tenant) as transaction, self._unit(transaction, author) as unit:
             yield unit
-            unit.flush()
+        self._go_on(unit)
+
+    async def run(self, author: "Author", act: Callable[["WriteUnit"], Done]) -> Done:
+        """What *act* returns, in a unit as *write* gives it, in another thread."""
+
+        def part(transaction: Transaction) -> tuple[WriteUnit, Done]:
+            with self._unit(transaction, author) as unit:
+                return unit, act(unit)
+
+        unit, done = await self.database.run(author.tenant, part)
+        self._go_on(unit)
+        return done
+
+    @contextmanager
+    def _unit(self, transaction: Transaction, author: "Author") -> Iterator["WriteUnit"]:
+        tally = transaction.owed(author.tenant, partial(Tally.of, tenant=author.tenant))
+        unit = WriteUnit(self, transaction.connection, replace(tally.counters), author)
+        yield unit
+        tally.add(unit.counters, unit.changes)
+
+    def _go_on(self, unit: "WriteUnit") -> None:
         if unit.moves.has_started:
             self.moving.set()
 
@@ -100,31 +133,6 @@ class TreeVersion:
         return f'"{self.epoch[:8]}-{self.category}-{self.version}"'
 
 
-@dataclass
-class Counters:
-    """A tenant's numbers.
-
-    next_id, next_link: the next to give. seq: the journal's last. position: the change log's last.
-    """
-
-    next_id: int
-    next_link: int
-    seq: int
-    position: int
-    epoch: str
-    orgs_category: int
-
-
-# Built once: every request runs one of the first two.
-_COUNTERS = select(
-    schema.counters.c.next_id,
-    schema.counters.c.next_link,
-    schema.counters.c.seq,
-    schema.counters.c.position,
-    schema.counters.c.epoch,
-    schema.counters.c.orgs_category,
-).where(schema.counters.c.tenant == bindparam("tenant"))
-_LOCKED_COUNTERS = _COUNTERS.with_for_update()
 _TREE_VERSION = (
     select(schema.counters.c.epoch, schema.counters.c.seq, schema.categories.c.id, schema.categories.c.version)
     .join(schema.categories, schema.categories.c.tenant == schema.counters.c.tenant)
@@ -137,15 +145,6 @@ _TREE_VERSION = (
         ),
     )
 )
-_COUNTED = update(schema.counters).where(schema.counters.c.tenant == bindparam("of"))
-_CHANGES = insert(schema.changes)
-
-
-def _counters(connection: Connection, tenant: int, *, lock: bool) -> Counters:
-    row = connection.execute(_LOCKED_COUNTERS if lock else _COUNTERS, {"tenant": tenant}).one_or_none()
-    if row is None:
-        raise Forbidden("The tenant of this token is no longer there")
-    return Counters(*row)
 
 
 class Unit:
@@ -217,26 +216,20 @@ class Unit:
 class WriteUnit(Unit):
     """One tenant's data within one transaction.
 
-    Ids, journal entries and change log rows take their numbers from the locked counters; what is buffered is written
-    by *flush*, right before the commit.
+    Ids, journal entries and change log rows take their numbers from the locked counters.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        connection: Connection,
-        tenant: int,
-        counters: Counters,
-        app: str,
-        now: datetime,
-        conditions: Conditions,
-    ) -> None:
-        super().__init__(store, connection, tenant, counters)
-        self.app = app
-        self.now = now
-        self.conditions = conditions
-        self.changes = ChangeLog(tenant, now)
-        self.answers = AnswerStore(connection, tenant, app)
+    def __init__(self, store: Store, connection: Connection, counters: Counters, author: Author) -> None:
+        super().__init__(store, connection, author.tenant, counters)
+        self.app = author.app
+        self.now = author.now
+        self.conditions = author.conditions
+        self.changes = ChangeLog(author.tenant, author.now)
+
+    @cached_property
+    def answers(self) -> AnswerStore:
+        """Answers to the app's requests, for their repeats."""
+        return AnswerStore(self.connection, self.tenant, self.app)
 
     @cached_property
     def files(self) -> WriteFileStore:
@@ -253,22 +246,3 @@ class WriteUnit(Unit):
         given = self.counters.next_id
         self.counters.next_id += 1
         return given
-
-    def flush(self) -> None:
-        """Write the buffered change log rows and the counters."""
-        counters = self.counters
-        rows = self.changes.rows(after=counters.position)
-        if rows:
-            self.connection.execute(_CHANGES, rows)
-            counters.position += len(rows)
-            self.categories.set_version(self.changes.categories, counters.position)
-        self.connection.execute(
-            _COUNTED,
-            {
-                "of": self.tenant,
-                "next_id": counters.next_id,
-                "next_link": counters.next_link,
-                "seq": counters.seq,
-                "position": counters.position,
-            },
-        )

@@ -1,5 +1,6 @@
 """Writers share commits, in the order in which they came."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -121,11 +122,14 @@ def test_a_queue_goes_on_after_it_could_not_connect() -> None:
     def connect() -> None:
         raise OSError("no such host")
 
-    queue = WriterQueue(connect, 1)  # type: ignore[arg-type]  # it never returns
+    with ThreadPoolExecutor() as workers:
+        queue = WriterQueue(connect, 1, workers)  # type: ignore[arg-type]  # it never returns
 
-    for _ in range(2):
-        with pytest.raises(OSError, match="no such host"), queue.turn():
-            pass
+        for _ in range(2):
+            with pytest.raises(OSError, match="no such host"), queue.turn():
+                pass
+            with pytest.raises(OSError, match="no such host"):
+                asyncio.run(queue.run(lambda _: None))
 
 
 def test_many_writers_lose_nothing(database: Database) -> None:
