@@ -49,12 +49,25 @@ class _Compiled:
         binds = [(name, bind.type.dialect_impl(dialect)) for name, bind in getattr(compiled, "binds", {}).items()]
         self._writers = _needed({name: type_.bind_processor(dialect) for name, type_ in binds})
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
-        types = [column.type.dialect_impl(dialect) for column in columns]
-        self._readers = _needed({place: type_.result_processor(dialect, None) for place, type_ in enumerate(types)})
+        self._types = [column.type.dialect_impl(dialect) for column in columns]
+        self._dialect = dialect
+        self._readers: dict[int, Cell] | None = None
 
     def rows(self, driver: Any, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = driver.execute(self._sql, self._sent(parameters)).fetchall()
-        return [self._read(row) for row in found] if self._readers else found
+        cursor = driver.execute(self._sql, self._sent(parameters))
+        if self._readers is None:
+            self._readers = self._readers_of(cursor.description)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return [_read(row, self._readers) for row in found] if self._readers else found
+
+    def _readers_of(self, description: Sequence[Sequence[Any]]) -> dict[int, Cell]:
+        # How a column is read may depend on the type that the database itself gives it.
+        return _needed(
+            {
+                place: type_.result_processor(self._dialect, described[1])
+                for place, (type_, described) in enumerate(zip(self._types, description, strict=True))
+            }
+        )
 
     def run(self, driver: Any, parameters: Sequence[Mapping[str, object]]) -> None:
         if len(parameters) == 1:
@@ -68,11 +81,12 @@ class _Compiled:
             given[name] = write(given[name])
         return given if self._order is None else [given[name] for name in self._order]
 
-    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        cells = list(row)
-        for place, read in self._readers.items():
-            cells[place] = read(cells[place])
-        return tuple(cells)
+
+def _read(row: tuple[Any, ...], readers: Mapping[int, Cell]) -> tuple[Any, ...]:
+    cells = list(row)
+    for place, read in readers.items():
+        cells[place] = read(cells[place])
+    return tuple(cells)
 
 
 def _needed(processors: Mapping[Any, Cell | None]) -> dict[Any, Cell]:
