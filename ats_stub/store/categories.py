@@ -1,14 +1,20 @@
 """Categories, without their values."""
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ats_stub.store import schema
 from catrelay.models import Category, Rules
+from catrelay.statements import Statement
 
 table = schema.categories
 
-_BY_ID = select(table).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
-_VERSION = _BY_ID.with_only_columns(table.c.version)
+_CATEGORY = select(table.c.id, table.c.key, table.c.name, table.c.code, table.c.job_rules, table.c.candidate_rules)
+_OF_ID = _CATEGORY.where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
+_BY_ID = Statement(_OF_ID)
+_VERSION = Statement(_OF_ID.with_only_columns(table.c.version))
 
 
 class CategoryStore:
@@ -20,19 +26,17 @@ class CategoryStore:
 
     def listed(self, *, orgs_category: int) -> list[Category]:
         """All but the org tree's, by id."""
-        statement = (
-            select(table).where(table.c.tenant == self._tenant, table.c.id != orgs_category).order_by(table.c.id)
-        )
+        statement = _CATEGORY.where(table.c.tenant == self._tenant, table.c.id != orgs_category).order_by(table.c.id)
         return [_category(row) for row in self._connection.execute(statement)]
 
     def get(self, category: int) -> Category | None:
         """One category."""
-        row = self._connection.execute(_BY_ID, {"tenant": self._tenant, "id": category}).one_or_none()
+        row = _BY_ID.row(self._connection, tenant=self._tenant, id=category)
         return None if row is None else _category(row)
 
     def with_key(self, key: str) -> Category | None:
         """The category with a well-known key."""
-        statement = select(table).where(table.c.tenant == self._tenant, table.c.key == key)
+        statement = _CATEGORY.where(table.c.tenant == self._tenant, table.c.key == key)
         row = self._connection.execute(statement).one_or_none()
         return None if row is None else _category(row)
 
@@ -48,7 +52,8 @@ class CategoryStore:
 
     def version(self, category: int) -> int | None:
         """Grows with every change of the category or of a value of it; None: there is no such category."""
-        return self._connection.scalar(_VERSION, {"tenant": self._tenant, "id": category})
+        row = _VERSION.row(self._connection, tenant=self._tenant, id=category)
+        return None if row is None else row[0]
 
     def delete(self, category: int) -> None:
         """Remove a category and its values, which no object references any more."""
@@ -66,12 +71,13 @@ def _columns(category: Category) -> dict[str, object]:
     }
 
 
-def _category(row: Row[tuple[object, ...]]) -> Category:
+def _category(row: Sequence[Any]) -> Category:
+    category, key, name, code, job_rules, candidate_rules = row
     return Category(
-        id=row.id,
-        key=row.key,
-        name=row.name,
-        code=row.code,
-        job_rules=Rules.model_validate_json(row.job_rules),
-        candidate_rules=Rules.model_validate_json(row.candidate_rules),
+        id=category,
+        key=key,
+        name=name,
+        code=code,
+        job_rules=Rules.model_validate_json(job_rules),
+        candidate_rules=Rules.model_validate_json(candidate_rules),
     )

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
 from catrelay.models import Location
+from catrelay.statements import Statement
 from catrelay.trees import nested_json
 
 table = schema.category_values
@@ -30,13 +31,18 @@ _FIELDS = (
 )
 
 # Built once: the rules of a batch run them per node.
-_BY_ID = select(*_FIELDS).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id"))
-_BY_EXTERNAL_ID = select(*_FIELDS).where(
-    table.c.tenant == bindparam("tenant"),
-    table.c.category == bindparam("category"),
-    table.c.external_id == bindparam("external_id"),
+_BY_ID = Statement(select(*_FIELDS).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id")))
+_BY_EXTERNAL_ID = Statement(
+    select(*_FIELDS).where(
+        table.c.tenant == bindparam("tenant"),
+        table.c.category == bindparam("category"),
+        table.c.external_id == bindparam("external_id"),
+    )
 )
-_CHILDREN = select(table.c.id).where(table.c.tenant == bindparam("tenant"), table.c.parent == bindparam("parent"))
+_CHILDREN = Statement(
+    select(table.c.id).where(table.c.tenant == bindparam("tenant"), table.c.parent == bindparam("parent"))
+)
+_INSERT = Statement(insert(table))
 _NODES = select(table.c.id, table.c.parent, table.c.sequence, table.c.name, table.c.node).where(
     table.c.tenant == bindparam("tenant"), table.c.category == bindparam("category"), table.c.available.is_(True)
 )
@@ -53,19 +59,18 @@ class ValueStore:
     def value(self, value_id: int) -> Value | None:
         """One value of any category, available or not."""
         if value_id not in self._known:
-            row = self._connection.execute(_BY_ID, {"tenant": self._tenant, "id": value_id}).one_or_none()
+            row = _BY_ID.row(self._connection, tenant=self._tenant, id=value_id)
             self._known[value_id] = None if row is None else _value(row)
         return self._known[value_id]
 
     def by_external_id(self, category: int, external_id: str) -> Value | None:
         """The value of the category with this externalId, available or not."""
-        given = {"tenant": self._tenant, "category": category, "external_id": external_id}
-        row = self._connection.execute(_BY_EXTERNAL_ID, given).one_or_none()
+        row = _BY_EXTERNAL_ID.row(self._connection, tenant=self._tenant, category=category, external_id=external_id)
         return None if row is None else _value(row)
 
     def children(self, value_id: int) -> Sequence[int]:
         """The ids of the value's children."""
-        return list(self._connection.scalars(_CHILDREN, {"tenant": self._tenant, "parent": value_id}))
+        return [child for (child,) in _CHILDREN.rows(self._connection, tenant=self._tenant, parent=value_id)]
 
     def available(self, category: int) -> list[Value]:
         """All available values of the category, in no order."""
@@ -101,7 +106,7 @@ class ValueStore:
 
     def insert(self, value: Value) -> None:
         """Add a value."""
-        self._connection.execute(insert(table), {"tenant": self._tenant, "id": value.id} | _columns(value))
+        _INSERT.run(self._connection, {"tenant": self._tenant, "id": value.id} | _columns(value))
         self._known[value.id] = value
 
     def update(self, value: Value) -> None:
