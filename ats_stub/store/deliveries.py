@@ -4,14 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    String,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ats_stub.domain.delivery import Health
 from ats_stub.domain.pings import Ping, Place, collapse, joined
 from ats_stub.store import schema
 from ats_stub.store.subscriptions import topics_of
 from ats_stub.store.windows import read_window
-from catrelay.database import Database
+from catrelay.database import Database, UtcDateTime
+from catrelay.statements import Statement
 
 subscriptions = schema.subscriptions
 failing = schema.failing_pings
@@ -22,6 +38,39 @@ LEASE = timedelta(seconds=10)
 MAX_FAILING_PINGS = 1_000
 """A subscription with so many gets nothing new before some of them succeed."""
 WORKING = ("active", "backing-off")
+
+
+def _free(now: "datetime | BindParameter[datetime]", owner: str | BindParameter[str]) -> ColumnElement[bool]:
+    """The condition on subscriptions that no other deliverer holds."""
+    leased_by, leased_until = subscriptions.c.leased_by, subscriptions.c.leased_until
+    return or_(leased_until.is_(None), leased_until <= now, leased_by == owner)
+
+
+# Each commit of the ATS is followed by these.
+_NOW = bindparam("now", type_=UtcDateTime)
+_WORKING = or_(*(subscriptions.c.state == state for state in WORKING))
+_FAILED = and_(failing.c.tenant == subscriptions.c.tenant, failing.c.subscription == subscriptions.c.id)
+_READY = Statement(
+    select(subscriptions.c.tenant, subscriptions.c.id)
+    .join(counters, counters.c.tenant == subscriptions.c.tenant)
+    .where(
+        _WORKING,
+        or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW),
+        _free(_NOW, bindparam("owner", type_=String)),
+        or_(
+            subscriptions.c.cursor < counters.c.position,
+            exists().where(_FAILED, failing.c.next_attempt <= _NOW),
+        ),
+    )
+)
+_NEXT_TRIES = (
+    Statement(select(func.min(subscriptions.c.next_attempt)).where(_WORKING, subscriptions.c.next_attempt > _NOW)),
+    Statement(
+        select(func.min(failing.c.next_attempt))
+        .join(subscriptions, _FAILED)
+        .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -82,25 +131,12 @@ class DeliveryStore:
 
     def ready(self, now: datetime) -> tuple[list[Key], datetime | None]:
         """The subscriptions with something to send that no other deliverer holds, and when the next retry is due."""
-        s = subscriptions
-        working = s.c.state.in_(WORKING)
-        of_subscription = and_(failing.c.tenant == s.c.tenant, failing.c.subscription == s.c.id)
-        has_work = or_(s.c.cursor < counters.c.position, exists().where(of_subscription, failing.c.next_attempt <= now))
-        ready = (
-            select(s.c.tenant, s.c.id)
-            .join(counters, counters.c.tenant == s.c.tenant)
-            .where(working, or_(s.c.next_attempt.is_(None), s.c.next_attempt <= now), self._free(now), has_work)
-        )
-        next_try = select(func.min(s.c.next_attempt)).where(working, s.c.next_attempt > now)
-        next_retry = (
-            select(func.min(failing.c.next_attempt))
-            .join(s, of_subscription)
-            .where(s.c.state == "active", failing.c.next_attempt > now)
-        )
         with self._database.read() as connection:
-            keys = [Key(row.tenant, row.id) for row in connection.execute(ready)]
-            moments = [connection.scalar(next_try), connection.scalar(next_retry)]
-        return keys, min((moment for moment in moments if moment is not None), default=None)
+            ready = _READY.rows(connection, now=now, owner=self._owner)
+            moments = [
+                moment for tries in _NEXT_TRIES for (moment,) in tries.rows(connection, now=now) if moment is not None
+            ]
+        return [Key(*row) for row in ready], min(moments, default=None)
 
     def take(self, key: Key, now: datetime) -> Work | None:
         """What there is to do for the subscription, which is leased for at least half a lease from *now*.
@@ -114,7 +150,7 @@ class DeliveryStore:
             return None
         if row.leased_by == self._owner and row.leased_until > now + self._lease / 2:
             return work
-        if not self._lease_where(key, self._free(now), now):
+        if not self._lease_where(key, _free(now, self._owner), now):
             return None
         # Whoever held it before may have moved the cursor since it was read.
         with self._database.read() as connection:
@@ -209,10 +245,6 @@ class DeliveryStore:
                 .values(leased_by=self._owner, leased_until=now + self._lease)
             )
             return leased.rowcount == 1
-
-    def _free(self, now: datetime) -> ColumnElement[bool]:
-        leased_by, leased_until = subscriptions.c.leased_by, subscriptions.c.leased_until
-        return or_(leased_until.is_(None), leased_until <= now, leased_by == self._owner)
 
     def _row(self, connection: Connection, key: Key) -> Row[tuple[object, ...]] | None:
         return connection.execute(
