@@ -92,9 +92,7 @@ class Transaction:
         try:
             if sees_all:
                 self._pay()
-            if self._has_savepoint:
-                self._execute("RELEASE SAVEPOINT part")
-            self._execute("SAVEPOINT part")
+            self._execute(*["RELEASE SAVEPOINT part"] if self._has_savepoint else [], "SAVEPOINT part")
         except BaseException as error:
             self.error = error
             raise
@@ -109,9 +107,13 @@ class Transaction:
             self.error = error
             raise
 
-    def _execute(self, statement: str) -> None:
+    def _execute(self, *statements: str) -> None:
         driver: Any = self.connection.connection.driver_connection
-        driver.execute(statement)
+        if self.connection.dialect.name == "sqlite":
+            for statement in statements:
+                driver.execute(statement)
+        else:
+            driver.execute("; ".join(statements), prepare=False)  # in one trip
 
     def end(self) -> None:
         """Commit, or roll back when no part succeeded, and tell those who wait for it."""
