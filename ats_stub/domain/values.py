@@ -34,6 +34,8 @@ from catrelay.problems import (
 MAX_TREE_DEPTH = 50
 """Levels of a tree, its roots being the first."""
 
+_TAKEN_AS_SENT = frozenset(("available", "name", "code", "external_id", "sequence", "parent", "remapped_to"))
+
 Effect = Literal["inactivate", "remap", "restore"]
 
 
@@ -179,11 +181,7 @@ def _check_external_id(
 
 
 def _merged(present: Value, write: CategoryValueWrite) -> Value:
-    given: dict[str, Any] = {
-        name: getattr(write, name)
-        for name in ("available", "name", "code", "external_id", "sequence", "parent", "remapped_to")
-        if name in write.model_fields_set
-    }
+    given: dict[str, Any] = {name: getattr(write, name) for name in write.model_fields_set & _TAKEN_AS_SENT}
     if "location" in write.model_fields_set:
         given["location"] = _merged_location(present.location, write.location)
     return replace(present, **given)

@@ -41,16 +41,23 @@ def write_values(
     category = category_of(unit, category_id)
     journal.check_journal(unit, category.id)
     results: list[BatchResult] = []
-    for index, write in enumerate(writes):
-        try:
-            value, created = _write(unit, category, write)
-        except Problem as problem:
-            if atomic:
-                raise _of_node(problem, index) from problem
-            results.append(BatchResult(status=problem.status, problem=problem.document()))
-        else:
-            results.append(BatchResult(status=201 if created else 200, value=value.as_answered()))
+    _look_up(unit, category, writes)
+    with unit.values.gathering():
+        for index, write in enumerate(writes):
+            try:
+                value, created = _write(unit, category, write)
+            except Problem as problem:
+                if atomic:
+                    raise _of_node(problem, index) from problem
+                results.append(BatchResult(status=problem.status, problem=problem.document()))
+            else:
+                results.append(BatchResult(status=201 if created else 200, value=value.as_answered()))
     return BatchResults(results=tuple(results))
+
+
+def _look_up(unit: WriteUnit, category: Category, writes: Sequence[CategoryValueWrite]) -> None:
+    named = {id_ for write in writes for id_ in (write.id, write.parent, write.remapped_to) if id_ is not None}
+    unit.values.look_up(category.id, named, {write.external_id for write in writes if write.external_id is not None})
 
 
 def _of_node(problem: Problem, index: int) -> Problem:

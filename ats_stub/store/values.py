@@ -1,10 +1,13 @@
 """Values of categories."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
@@ -43,18 +46,27 @@ _CHILDREN = Statement(
     select(table.c.id).where(table.c.tenant == bindparam("tenant"), table.c.parent == bindparam("parent"))
 )
 _INSERT = Statement(insert(table))
+_CHANGEABLE = [column.name for column in table.columns if not column.primary_key]
+_UPDATE = Statement(
+    update(table)
+    .where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id"))
+    .values({name: bindparam(name) for name in _CHANGEABLE})
+)
 _NODES = select(table.c.id, table.c.parent, table.c.sequence, table.c.name, table.c.node).where(
     table.c.tenant == bindparam("tenant"), table.c.category == bindparam("category"), table.c.available.is_(True)
 )
 
 
 class ValueStore:
-    """The values of a tenant. Remembers what it read, so that the rules of a batch ask the database once."""
+    """The values of a tenant. Remembers what it read and wrote, so that the rules ask the database once."""
 
     def __init__(self, connection: Connection, tenant: int) -> None:
         self._connection = connection
         self._tenant = tenant
         self._known: dict[int, Value | None] = {}
+        self._known_externally: dict[tuple[int, str], Value | None] = {}
+        self._is_gathering = False
+        self._gathered: list[tuple[Statement, dict[str, object]]] = []
 
     def value(self, value_id: int) -> Value | None:
         """One value of any category, available or not."""
@@ -65,12 +77,36 @@ class ValueStore:
 
     def by_external_id(self, category: int, external_id: str) -> Value | None:
         """The value of the category with this externalId, available or not."""
-        row = _BY_EXTERNAL_ID.row(self._connection, tenant=self._tenant, category=category, external_id=external_id)
-        return None if row is None else _value(row)
+        key = category, external_id
+        if key not in self._known_externally:
+            row = _BY_EXTERNAL_ID.row(self._connection, tenant=self._tenant, category=category, external_id=external_id)
+            self._known_externally[key] = None if row is None else _value(row)
+        return self._known_externally[key]
 
     def children(self, value_id: int) -> Sequence[int]:
         """The ids of the value's children."""
+        self._write_gathered()
         return [child for (child,) in _CHILDREN.rows(self._connection, tenant=self._tenant, parent=value_id)]
+
+    def look_up(self, category: int, ids: Collection[int], external_ids: Collection[str]) -> None:
+        """Read all these at once: the rules will ask for them."""
+        of_tenant = select(*_FIELDS).where(table.c.tenant == self._tenant)
+        if ids:
+            found = map(_value, self._connection.execute(of_tenant.where(table.c.id.in_(ids))))
+            self._known |= dict.fromkeys(ids) | {value.id: value for value in found}
+        if external_ids:
+            named = of_tenant.where(table.c.category == category, table.c.external_id.in_(external_ids))
+            self._known_externally |= dict.fromkeys((category, external_id) for external_id in external_ids)
+            for value in map(_value, self._connection.execute(named)):
+                self._note(value)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Write many values at once, when the block is left, or before the database is asked about them."""
+        self._is_gathering = True
+        yield
+        self._is_gathering = False
+        self._write_gathered()
 
     def available(self, category: int) -> list[Value]:
         """All available values of the category, in no order."""
@@ -106,14 +142,28 @@ class ValueStore:
 
     def insert(self, value: Value) -> None:
         """Add a value."""
-        _INSERT.run(self._connection, {"tenant": self._tenant, "id": value.id} | _columns(value))
-        self._known[value.id] = value
+        self._write(_INSERT, {"tenant": self._tenant, "id": value.id} | _columns(value))
+        self._note(value)
 
     def update(self, value: Value) -> None:
         """Store a value's new state."""
-        known = and_(table.c.tenant == self._tenant, table.c.id == value.id)
-        self._connection.execute(update(table).where(known).values(_columns(value)))
+        self._write(_UPDATE, {"of_tenant": self._tenant, "of_id": value.id} | _columns(value))
+        self._note(value)
+
+    def _write(self, statement: Statement, row: dict[str, object]) -> None:
+        self._gathered.append((statement, row))
+        if not self._is_gathering:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        for statement, rows in groupby(self._gathered, key=itemgetter(0)):
+            statement.run(self._connection, *(row for _, row in rows))
+        self._gathered.clear()
+
+    def _note(self, value: Value) -> None:
         self._known[value.id] = value
+        if value.external_id is not None:
+            self._known_externally[value.category, value.external_id] = value
 
 
 def _columns(value: Value) -> dict[str, object]:
