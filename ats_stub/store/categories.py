@@ -18,11 +18,15 @@ _VERSION = Statement(_OF_ID.with_only_columns(table.c.version))
 
 
 class CategoryStore:
-    """The categories of a tenant, its org tree's included."""
+    """The categories of a tenant, its org tree's included.
 
-    def __init__(self, connection: Connection, tenant: int) -> None:
+    known: those that were read before in the same transaction. Emptied by any change, also by one that fails later.
+    """
+
+    def __init__(self, connection: Connection, tenant: int, known: dict[int, Category]) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._known = known
 
     def listed(self, *, orgs_category: int) -> list[Category]:
         """All but the org tree's, by id."""
@@ -31,8 +35,12 @@ class CategoryStore:
 
     def get(self, category: int) -> Category | None:
         """One category."""
-        row = _BY_ID.row(self._connection, tenant=self._tenant, id=category)
-        return None if row is None else _category(row)
+        if category not in self._known:
+            row = _BY_ID.row(self._connection, tenant=self._tenant, id=category)
+            if row is None:
+                return None
+            self._known[category] = _category(row)
+        return self._known[category]
 
     def with_key(self, key: str) -> Category | None:
         """The category with a well-known key."""
@@ -42,11 +50,13 @@ class CategoryStore:
 
     def insert(self, category: Category) -> None:
         """Add a category."""
+        self._forget()
         row = {"tenant": self._tenant, "id": category.id, "key": category.key} | _columns(category)
         self._connection.execute(insert(table).values(row))
 
     def update(self, category: Category) -> None:
         """Store a category's new state."""
+        self._forget()
         known = (table.c.tenant == self._tenant) & (table.c.id == category.id)
         self._connection.execute(update(table).where(known).values(_columns(category)))
 
@@ -57,9 +67,15 @@ class CategoryStore:
 
     def delete(self, category: int) -> None:
         """Remove a category and its values, which no object references any more."""
+        self._forget()
         values = schema.category_values
         self._connection.execute(delete(values).where(values.c.tenant == self._tenant, values.c.category == category))
         self._connection.execute(delete(table).where(table.c.tenant == self._tenant, table.c.id == category))
+
+    def _forget(self) -> None:
+        self._known.clear()
+        # What this transaction's part reads from now on is not for the next one: it may yet be rolled back.
+        self._known = {}
 
 
 def _columns(category: Category) -> dict[str, object]:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.store import schema
 from ats_stub.store.changes import ChangeLog
+from catrelay.models import Category
 from catrelay.problems import Forbidden
 from catrelay.statements import Statement
 
@@ -62,10 +63,12 @@ class Tally:
     """What the writes to a tenant that share a transaction have counted so far, written once, before the commit.
 
     counters: as they are after the last of these writes. Each works on a copy, and what fails is never added.
+    categories: known to these writes.
     """
 
     tenant: int
     counters: Counters
+    categories: dict[int, Category] = field(default_factory=dict)
     _changes: list[dict[str, object]] = field(default_factory=list)
     _versions: dict[int, int] = field(default_factory=dict)
 

@@ -29,7 +29,7 @@ from ats_stub.store.values import ValueStore
 from catrelay.commits import Transaction
 from catrelay.database import Database
 from catrelay.lookup import Lookup
-from catrelay.models import Wire
+from catrelay.models import Category, Wire
 
 Done = TypeVar("Done")
 
@@ -109,7 +109,7 @@ class Store:
     @contextmanager
     def _unit(self, transaction: Transaction, author: "Author") -> Iterator["WriteUnit"]:
         tally = transaction.owed(author.tenant, partial(Tally.of, tenant=author.tenant))
-        unit = WriteUnit(self, transaction.connection, replace(tally.counters), author)
+        unit = WriteUnit(self, transaction.connection, tally, author)
         yield unit
         tally.add(unit.counters, unit.changes)
 
@@ -156,11 +156,12 @@ class Unit:
         self.tenant = tenant
         self.counters = counters
         self.file_rules = store.file_rules
+        self._known_categories: dict[int, Category] = {}
 
     @cached_property
     def categories(self) -> CategoryStore:
         """Categories, without their values."""
-        return CategoryStore(self.connection, self.tenant)
+        return CategoryStore(self.connection, self.tenant, self._known_categories)
 
     @cached_property
     def values(self) -> ValueStore:
@@ -219,8 +220,9 @@ class WriteUnit(Unit):
     Ids, journal entries and change log rows take their numbers from the locked counters.
     """
 
-    def __init__(self, store: Store, connection: Connection, counters: Counters, author: Author) -> None:
-        super().__init__(store, connection, author.tenant, counters)
+    def __init__(self, store: Store, connection: Connection, tally: Tally, author: Author) -> None:
+        super().__init__(store, connection, author.tenant, replace(tally.counters))
+        self._known_categories = tally.categories
         self.app = author.app
         self.now = author.now
         self.conditions = author.conditions

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from ats_stub.operations.categories import create_category
+from ats_stub.operations.categories import category_of, create_category, update_category
 from ats_stub.operations.values import write_value
 from ats_stub.store import Store, WriteUnit, schema
 from ats_stub.store.unit import Author
@@ -84,6 +84,23 @@ def test_what_fails_is_neither_stored_nor_counted_nor_told(store: Store, access:
         assert [position for position, _ in told] == list(range(1, unit.counters.position + 1))
         assert [each for _, each in told] == [category, *ids, next_id]
         assert unit.categories.version(category) == unit.counters.position
+
+
+def test_a_change_of_a_category_that_fails_is_seen_by_nobody(store: Store, access: Access, category: int) -> None:
+    def rename_and_fail(unit: WriteUnit) -> None:
+        update_category(unit, category, CategoryWrite(name="Skills"))
+        assert category_of(unit, category).name == "Skills"
+        raise ValueError("Skills")
+
+    def name(unit: WriteUnit) -> str:
+        return category_of(unit, category).name
+
+    def rename(unit: WriteUnit) -> None:
+        update_category(unit, category, CategoryWrite(name="Knowledge"))
+
+    outcomes = asyncio.run(at_once(store, access, [name, rename_and_fail, name, rename, name]))
+
+    assert [str(outcome) for outcome in outcomes] == ["Expertise", "Skills", "Expertise", "None", "Knowledge"]
 
 
 def test_all_can_fail(store: Store, access: Access, category: int) -> None:
