@@ -38,7 +38,7 @@ Written = TypeVar("Written")
 SQLITE_BUSY_SECONDS = 30
 # On PostgreSQL whoever waits does so for one tenant's lock, and commits cost less: it pays to let go of it sooner.
 MAX_SHARED_SQLITE_SECONDS = 0.2
-MAX_SHARED_POSTGRESQL_SECONDS = 0.02
+MAX_SHARED_POSTGRESQL_SECONDS = 0.05
 POOL_CONNECTIONS = 10
 POOL_OVERFLOW_CONNECTIONS = 50
 _MIGRATION_LOCK = 7_265_171
