@@ -41,6 +41,8 @@ MAX_SHARED_SQLITE_SECONDS = 0.2
 MAX_SHARED_POSTGRESQL_SECONDS = 0.05
 POOL_CONNECTIONS = 10
 POOL_OVERFLOW_CONNECTIONS = 50
+MAX_WRITER_THREADS = 40
+"""Each writes what belongs together; connections are left for those who read."""
 _MIGRATION_LOCK = 7_265_171
 
 
@@ -72,7 +74,7 @@ class Database:
         self._commit_listeners: list[Callable[[], None]] = []
         # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
         self._queues: dict[int | None, WriterQueue] = {}
-        self._workers = ThreadPoolExecutor(POOL_CONNECTIONS, thread_name_prefix="writer")
+        self._workers = ThreadPoolExecutor(MAX_WRITER_THREADS, thread_name_prefix="writer")
 
     @property
     def is_sqlite(self) -> bool:
