@@ -18,7 +18,7 @@ class Statement:
     Runs within the transaction that its connection is in. Errors are the driver's own.
     """
 
-    def __init__(self, statement: "Select[Any] | Insert | Update | Delete") -> None:
+    def __init__(self, statement: "Select[*tuple[Any, ...]] | Insert | Update | Delete") -> None:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
@@ -44,7 +44,7 @@ class Statement:
 class _Compiled:
     """What a driver takes. many: of an insert, what takes all rows at once, as JSON."""
 
-    def __init__(self, statement: "Select[Any] | Insert | Update | Delete", dialect: Dialect) -> None:
+    def __init__(self, statement: "Select[*tuple[Any, ...]] | Insert | Update | Delete", dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
         self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)

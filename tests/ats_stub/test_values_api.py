@@ -43,6 +43,26 @@ def test_siblings_with_a_sequence_come_first_then_names_case_folded_then_ids(ats
     assert [node["name"] for node in ats.get(f"/categories/byID/{category}/values")] == ["y", "z", "A", "a", "b"]
 
 
+def test_names_are_ordered_and_answered_as_they_are_whatever_characters_they_have(ats: Running, category: int) -> None:
+    names = ["a\nb", 'a","b', "a\\u0001", "a\u0001", "a\u2028ß", "aßA", "a🏔", "Ärzte", "null", "[]"]
+    for name in names:
+        add(ats, category, name)
+
+    found = [node["name"] for node in ats.get(f"/categories/byID/{category}/values")]
+
+    assert found == sorted(names, key=str.casefold)
+
+
+def test_sequences_that_differ_in_their_last_digit_are_ordered_by_it(ats: Running, category: int) -> None:
+    sequences = [0.30000000000000004, 0.3, 9_007_199_254_740_992, 9_007_199_254_740_991, -1e-300]
+    for sequence in sequences:
+        add(ats, category, "same", sequence=sequence)
+
+    found = [node["sequence"] for node in ats.get(f"/categories/byID/{category}/values")]
+
+    assert found == sorted(sequences)
+
+
 def test_a_tree_of_a_thousand_nodes_in_five_levels_comes_back_whole(ats: Running, category: int) -> None:
     path = f"/categories/byID/{category}/values/batch"
     levels: list[list[int]] = [[0]]
