@@ -38,6 +38,8 @@ CAPABILITIES = (
     "pings.batch",
 )
 
+_ALLOCATIONS_PER_COLLECTION = 10_000
+
 
 def create_app(settings: AtsSettings) -> Starlette:
     """The ATS as an ASGI app. Its lifespan refuses a schema that is not this version's."""
@@ -88,6 +90,8 @@ def serve() -> Starlette:
     settings = AtsSettings()
     configure_logs(settings.log_level)
     app = create_app(settings)
-    # What was imported stays. A full collection, of which a large answer causes several, need not walk through it.
+    # What was imported stays: no collection need walk through it. And a large answer, all of which is needed until it is
+    # sent, shall not be walked through a dozen times while it is made.
     gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
     return app
