@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
 
+from ats_stub.domain.moves import next_size
 from ats_stub.operations.journal import BEGINNING, move_on
 from ats_stub.store import Store
-from ats_stub.store.moves import Place, tenants_with_moves
+from ats_stub.store.moves import TENANTS_WITH_MOVES, Place
+from catrelay.lookup import Lookup
 
 log = structlog.get_logger()
 
@@ -25,7 +28,9 @@ class Mover:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stop = threading.Event()
+        self._tenants_with_moves = Lookup(store.database, TENANTS_WITH_MOVES)
         self._reached: dict[int, tuple[str, int, Place]] = {}
+        self._size = store.sizes.following
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -49,7 +54,7 @@ class Mover:
 
     def _tenants(self) -> list[int]:
         try:
-            return tenants_with_moves(self._store.database)
+            return [tenant for (tenant,) in self._tenants_with_moves.rows()]
         except Exception:  # the database may come back
             log.exception("cannot see which links have to follow remaps")
             return []
@@ -66,7 +71,10 @@ class Mover:
     def _make_piece(self, tenant: int) -> None:
         epoch, seq, place = self._reached.pop(tenant, ("", 0, BEGINNING))
         with self._store.write(tenant, app=APP, now=datetime.now(UTC)) as unit:
+            began = time.perf_counter()
             # In a backup that was restored meanwhile the same move may have come less far.
-            reached = move_on(unit, seq if epoch == unit.counters.epoch else 0, place)
+            reached = move_on(unit, seq if epoch == unit.counters.epoch else 0, place, self._size)
+            seconds = time.perf_counter() - began
         if reached is not None:
             self._reached[tenant] = (unit.counters.epoch, *reached)
+            self._size = next_size(self._size, unit.moves.followed, seconds)

@@ -11,6 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+PIECE_SECONDS = 0.03
+"""How long a piece of a move should take: whoever else writes may have to wait for it."""
+
+MIN_PIECE, MAX_PIECE = 500, 10_000
+"""How many objects a piece may be made to be about."""
+
 Trail = tuple[int, ...]
 """The seq of each remap that moved a link and was not taken back, oldest first."""
 
@@ -75,6 +81,17 @@ class Moving:
     def stretches(self) -> Iterator[Stretch]:
         """All of them, those that stay where they are stored included."""
         return (stretch for stretches in self._stretches.values() for stretch in stretches)
+
+
+def next_size(size: int, objects: int, seconds: float) -> int:
+    """How many objects the next piece is about after one that took so long, and for how many *objects* it did.
+
+    size: how many it was to be about. When there were not as many, their time tells nothing of *size*.
+    """
+    if objects < size:
+        return size
+    factor = min(max(PIECE_SECONDS / seconds, 0.5), 1.5)
+    return min(max(round(size * factor), MIN_PIECE), MAX_PIECE)
 
 
 def _stretches(pending: Sequence[Move]) -> list[Stretch]:

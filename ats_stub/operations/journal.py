@@ -39,15 +39,16 @@ def restore(unit: WriteUnit, value: Value) -> None:
     unit.journal.append(new_entry(unit, value, "restore"))
 
 
-def move_on(unit: WriteUnit, seq: int, after: Place) -> tuple[int, Place] | None:
+def move_on(unit: WriteUnit, seq: int, after: Place, size: int | None = None) -> tuple[int, Place] | None:
     """Let the next piece of what references a remapped value follow, of the first remap that is not done.
 
-    seq, after: how far this process came. Returns how far it is now; None: there is nothing left to do.
+    seq, after: how far this process came. size: how many objects the piece is about, if not as many as usual.
+    Returns how far it is now; None: there is nothing left to do.
     """
     if not unit.moves.pending:
         return None
     move = unit.moves.pending[0]
-    place = unit.moves.go_on(move, after if move.seq == seq else BEGINNING)
+    place = unit.moves.go_on(move, after if move.seq == seq else BEGINNING, size)
     if place is not None:
         return move.seq, place
     counts = unit.moves.finish(move)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ats_stub.domain.moves import Move, Moving, Trail
+from ats_stub.domain.moves import MAX_PIECE, MIN_PIECE, PIECE_SECONDS, Move, Moving, Trail, next_size
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 VALUES = st.integers(1, 4)
@@ -93,3 +93,24 @@ def test_it_makes_no_difference_how_many_pieces_of_the_first_move_were_made(
 
         place = moved.value if after is None else after.place
         assert place == (link.value if before is None else before.place)
+
+
+def test_pieces_grow_and_shrink_until_they_take_as_long_as_they_should() -> None:
+    def settled(objects_per_second: float, size: int = 2_000) -> int:
+        for _ in range(20):
+            size = next_size(size, size, size / objects_per_second)
+        return size
+
+    assert settled(100_000) == 100_000 * PIECE_SECONDS
+    assert settled(30_000) == 30_000 * PIECE_SECONDS
+    assert settled(1_000_000) == MAX_PIECE
+    assert settled(1) == MIN_PIECE
+
+
+def test_one_piece_that_took_very_long_or_no_time_says_little() -> None:
+    assert next_size(2_000, 2_000, 60) == 1_000
+    assert next_size(2_000, 2_000, 0.0001) == 3_000
+
+
+def test_the_last_piece_of_a_move_says_nothing_of_how_long_a_whole_one_takes() -> None:
+    assert next_size(2_000, 1_999, 0.0001) == 2_000

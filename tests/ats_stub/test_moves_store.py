@@ -16,11 +16,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import select
 
 from ats_stub.operations import journal, undo, values
 from ats_stub.operations.categories import create_category, delete_category
-from ats_stub.store import Store, WriteUnit
+from ats_stub.store import Store, WriteUnit, schema
 from ats_stub.store.moves import PieceSizes, Place
+from ats_stub.store.pieces import MAX_LINKS_READ
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry
 from catrelay.problems import CannotUndo, Problem
 from catrelay.tokens import Access
@@ -273,6 +275,32 @@ def test_who_dies_between_two_pieces_is_replaced_by_who_starts_from_the_beginnin
     assert entry(pieces, access).moved == 10
     with pieces.read(access.tenant_id) as unit:
         assert unit.links.count("job", there.new) == 10
+
+
+@pytest.mark.parametrize("others", [0, MAX_LINKS_READ])
+def test_links_that_are_not_about_the_remap_stay_however_many_there_are(
+    pieces: Store, access: Access, others: int
+) -> None:
+    there = prepared(pieces, access)
+    jobs = range(1_000, 1_010)
+    with pieces.write(access.tenant_id, app="tests", now=NOW) as unit:
+        beside = {
+            values.write_value(unit, there.category, CategoryValueWrite(name=f"x{number}"))[0].id
+            for number in range(others)
+        }
+        for each in jobs:
+            unit.links.replace("job", each, {there.category: {there.old, *beside}})
+        there.remap(unit)
+
+    for _ in steps(pieces, access):
+        pass
+
+    with pieces.read(access.tenant_id) as unit:
+        held = unit.links.of("job", jobs)
+        stored = set(unit.connection.scalars(select(schema.links.c.value)))
+    assert all(each.references == {there.category: {there.new, *beside}} for each in held.values())
+    assert stored == {there.new, *beside}
+    assert entry(pieces, access).moved == len(jobs)
 
 
 def test_an_undo_gives_back_what_the_remap_moved_and_leaves_what_was_there(pieces: Store, access: Access) -> None:
