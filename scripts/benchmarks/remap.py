@@ -139,21 +139,26 @@ class _Bench:
         self._settle()
         with writing(self._server.target, self._chain.seeded.path) as writer:
             move = self._chain_remap(index)
-            waits = writer.stop()
+            waits = writer.stop()  # before the statements that follow, for which it would wait, too
+        self._forget(index)
         meanwhile = [w.seconds for w in waits if w.began <= move.ended and w.began + w.seconds >= move.began]
         return max(meanwhile), update
 
     def _move(self, index: int) -> Move:
         self._settle()
-        return self._chain_remap(index)
+        move = self._chain_remap(index)
+        self._forget(index)
+        return move
 
     def _chain_remap(self, index: int) -> Move:
         value, target = self._chain.values[index : index + 2]
-        move = self._remap(value, target, dependents=self._dependents)
-        # So that the next one finds what this one found: as many links, and none that ever moved.
+        return self._remap(value, target, dependents=self._dependents)
+
+    def _forget(self, index: int) -> None:
+        """Let the next remap find what this one found: as many links, and none that ever moved."""
+        target = self._chain.values[index + 1]
         self._database.seconds_of(FORGET_TARGETS_OWN, self._chain.seeded.tenant, target)
         self._database.seconds_of(FORGET_MOVE, self._chain.seeded.tenant, target)
-        return move
 
     def _update(self, index: int) -> float:
         self._settle()
@@ -175,7 +180,7 @@ class _Bench:
             assert answer.status == 200, answer.body
             seq = line.get("/categories/remapped?limit=1").json()["lastSeq"]
             while (moved := _moved(line, seq)) is None:
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)  # nothing tells of it by itself; to ask all the time would slow it down
             ended = time.monotonic()
             assert moved == dependents, f"{moved} of {dependents} have moved"
             return Move(began, ended, answer.seconds)

@@ -8,7 +8,7 @@ import sys
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ BATCH = 200
 PAGE_RECORDS = 1_000
 RECORDS = "/buckets/bench/collections/values/records"
 START_SECONDS = 60
+RETRY_SECONDS = 0.1
 
 # As `kinto init` writes it, with what slows it down left out: the accounts with their costly password hashes, the
 # plugins, and the log of each request.
@@ -111,7 +112,8 @@ def _wait_for(target: Target, process: "subprocess.Popen[bytes]") -> None:
                 if line.get("/").status == 200:
                     return
         except ConnectionError:
-            time.sleep(0.1)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(RETRY_SECONDS)  # no longer, should it end meanwhile
     raise RuntimeError(f"Kinto did not start within {START_SECONDS} s")
 
 
