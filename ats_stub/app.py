@@ -90,8 +90,8 @@ def serve() -> Starlette:
     settings = AtsSettings()
     configure_logs(settings.log_level)
     app = create_app(settings)
-    # What was imported stays: no collection need walk through it. And a large answer, all of which is needed until it is
-    # sent, shall not be walked through a dozen times while it is made.
+    # What was imported stays: no collection need walk through it. Nor a dozen times through a large answer that is
+    # being made, all of which is needed until it is sent.
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
     return app
