@@ -20,6 +20,7 @@ from ats_stub.delivery import Deliverer, DeliveryMetrics
 from ats_stub.moving import Mover
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
+from ats_stub.store.journal_pages import JournalPages
 from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
 from catrelay.asgi.probes import Metrics
@@ -68,7 +69,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     return create_service(
         [
             discovery(guard, "ats", CAPABILITIES, orgs_category=orgs_category),
-            *JournalApi(requests, guard).routes(),
+            *JournalApi(requests, JournalPages(database), guard).routes(),
             *CategoriesApi(requests, guard).routes(),
             *RelatedApi(requests, guard).routes(),
             *JobsApi(requests, guard).routes(),

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ats_stub.api.requests import Requests, category_in
+from ats_stub.api.requests import Requests, category_in, named_category
 from ats_stub.operations import undo as operations
-from ats_stub.operations.categories import category_of
-from catrelay.asgi import AtMost, Guard, answers, json_response, model_response, resource
+from ats_stub.store.journal_pages import JournalPages
+from catrelay.asgi import AtMost, Guard, access_of, answers, json_response, model_response, resource
 from catrelay.asgi.headers import IDEMPOTENCY_KEY, IF_JOURNAL_SEQ
 from catrelay.models import DEFAULT_PAGE_ENTRIES, MAX_ID, MAX_PAGE_ENTRIES, JournalEntry, JournalPage, Undo
 from catrelay.problems import CannotUndo, JournalCompacted, NotFound
@@ -27,8 +27,9 @@ class RemappedQuery(BaseModel):
 class JournalApi:
     """`.../remapped` and `.../undo`."""
 
-    def __init__(self, requests: Requests, guard: Guard) -> None:
+    def __init__(self, requests: Requests, pages: JournalPages, guard: Guard) -> None:
         self._requests = requests
+        self._pages = pages
         self._guard = guard
 
     def routes(self) -> list[Route]:
@@ -44,15 +45,14 @@ class JournalApi:
     @answers(JournalPage, problems=[JournalCompacted])
     def of_tenant(self, request: Request, query: RemappedQuery) -> Response:
         """The journal of all categories after a cursor, the org tree's included."""
-        with self._requests.read(request) as unit:
-            return json_response(unit.journal.page(query.seq_gt, limit=query.limit))
+        tenant = access_of(request).tenant_id
+        return json_response(self._pages.of_tenant(tenant, after=query.seq_gt, limit=query.limit))
 
     @answers(JournalPage, problems=[JournalCompacted, NotFound])
     def of_category(self, request: Request, query: RemappedQuery) -> Response:
         """The category's journal after a cursor."""
-        with self._requests.read(request) as unit:
-            category = category_of(unit, category_in(request, unit)).id
-            return json_response(unit.journal.page(query.seq_gt, limit=query.limit, category=category))
+        tenant, category = access_of(request).tenant_id, named_category(request)
+        return json_response(self._pages.of_category(tenant, category, after=query.seq_gt, limit=query.limit))
 
     @answers(
         JournalEntry,

@@ -33,8 +33,7 @@ class Requests:
 
     def tree_version(self, request: Request) -> TreeVersion | None:
         """The present version of the tree that the path names, or of the org tree."""
-        category = path_id(request, "category") if "category" in request.path_params else None
-        return self._store.tree_version(access_of(request).tenant_id, category)
+        return self._store.tree_version(access_of(request).tenant_id, named_category(request))
 
     async def write(self, request: Request, act: Callable[[WriteUnit], Response]) -> Response:
         """The answer that *act* makes within one unit of work, its body read before.
@@ -60,11 +59,14 @@ class Requests:
         return await self._store.run(author, act_once)
 
 
+def named_category(request: Request) -> int | None:
+    """The id of the category that the path names; None where it is `/orgs`, which names that of the org tree."""
+    return path_id(request, "category") if "category" in request.path_params else None
+
+
 def category_in(request: Request, unit: Unit) -> int:
-    """The id of the category that the path names; `/orgs` names that of the org tree."""
-    if "category" in request.path_params:
-        return path_id(request, "category")
-    return unit.counters.orgs_category
+    """The id of the category that the path names, that of the org tree where it is `/orgs`."""
+    return named_category(request) or unit.counters.orgs_category
 
 
 def _conditions(request: Request) -> Conditions:

@@ -7,7 +7,6 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 
 from ats_stub.store import schema
 from catrelay.models import JournalEntry
-from catrelay.problems import JournalCompacted
 
 if TYPE_CHECKING:
     from ats_stub.store.counters import Counters
@@ -17,18 +16,6 @@ table = schema.journal
 UNKNOWN_PARENT = 0
 """Where the values of remaps stood that are older than the migration 0002."""
 
-# Built once, like those of the values. The database itself strings the entries together: a row each costs more than all
-# the rest of a page.
-_ENTRIES = (
-    select(table.c.entry)
-    .where(table.c.tenant == bindparam("tenant"), table.c.seq > bindparam("after"))
-    .order_by(table.c.seq)
-    .limit(bindparam("limit"))
-)
-_PAGE = select(func.aggregate_strings(_ENTRIES.subquery().c.entry, ","))
-_PAGE_OF_CATEGORY = select(
-    func.aggregate_strings(_ENTRIES.where(table.c.category == bindparam("category")).subquery().c.entry, ",")
-)
 _FIRST = select(func.min(table.c.seq)).where(table.c.tenant == bindparam("tenant"))
 
 
@@ -76,24 +63,6 @@ class JournalStore:
         if found is not None:
             entry = found.entry.model_copy(update={"moved": moved})
             self._connection.execute(update(table).where(self._is(seq)).values(entry=entry.to_json().decode()))
-
-    def page(self, after: int, *, limit: int, category: int | None = None) -> bytes:
-        """The page of entries above *after*, of one category or of all: JSON of a JournalPage.
-
-        Raises JournalCompacted when entries above *after* are no longer there.
-        """
-        first = self.first_seq()
-        if after + 1 < first:
-            raise JournalCompacted(f"The journal starts at {first}; read the trees instead", firstSeq=first)
-        given = {"tenant": self._tenant, "after": after, "limit": limit}
-        if category is None:
-            entries = self._connection.scalar(_PAGE, given)
-        else:
-            entries = self._connection.scalar(_PAGE_OF_CATEGORY, given | {"category": category})
-        counters = self._counters
-        return (
-            f'{{"results":[{entries or ""}],"lastSeq":{counters.seq},"firstSeq":{first},"epoch":"{counters.epoch}"}}'
-        ).encode()
 
     def find(self, seq: int) -> Remap | None:
         """One entry."""

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, inspect, select, text
 from ats_stub.domain.values import MAX_TREE_DEPTH, Value
 from ats_stub.store import Unit, schema
 from catrelay.digest import digest
-from catrelay.models import CategoryValues, JournalEntry, JournalPage
+from catrelay.models import CategoryValues, JournalEntry
 from catrelay.trees import flattened, nested
 from tests.ats_stub.pins import Holder, References
 
@@ -104,10 +104,11 @@ def _check_answers(unit: Unit, category: int, available: Collection[Value]) -> N
 
 
 def _journal(unit: Unit) -> list[JournalEntry]:
-    page = JournalPage.model_validate_json(unit.journal.page(0, limit=10_000))
-    assert [entry.seq for entry in page.results] == list(range(page.first_seq or 0, (page.last_seq or 0) + 1))
-    assert (page.first_seq, page.last_seq) == (1, unit.counters.seq)
-    return list(page.results)
+    table = schema.journal
+    statement = select(table.c.entry).where(table.c.tenant == unit.tenant).order_by(table.c.seq)
+    entries = [JournalEntry.model_validate_json(entry) for entry in unit.connection.scalars(statement)]
+    assert [entry.seq for entry in entries] == list(range(1, unit.counters.seq + 1))
+    return entries
 
 
 def _references(unit: Unit) -> list[tuple[Holder, References]]:

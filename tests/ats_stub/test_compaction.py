@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from ats_stub.store import Store, schema
 from ats_stub.store.answers import Answer
 from ats_stub.store.compaction import ROWS_AT_ONCE, compact, tenants
+from ats_stub.store.journal_pages import JournalPages
 from catrelay.journal import fold
 from catrelay.models import JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
@@ -29,8 +30,8 @@ def write(store: Store, access: Access, entries: list[JournalEntry]) -> None:
 
 
 def read(store: Store, access: Access, after: int, limit: int = 5_000) -> JournalPage:
-    with store.read(access.tenant_id) as unit:
-        return JournalPage.model_validate_json(unit.journal.page(after, limit=limit))
+    page = JournalPages(store.database).of_tenant(access.tenant_id, after=after, limit=limit)
+    return JournalPage.model_validate_json(page)
 
 
 def drop(store: Store, access: Access, keep_since: datetime) -> tuple[int, int, int]:

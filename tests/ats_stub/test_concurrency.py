@@ -16,6 +16,7 @@ from ats_stub.operations.categories import create_category
 from ats_stub.operations.undo import undo
 from ats_stub.operations.values import write_value
 from ats_stub.store import Store, WriteUnit, open_database
+from ats_stub.store.journal_pages import JournalPages
 from ats_stub.store.moves import PieceSizes
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry, JournalPage
 from catrelay.tokens import Access
@@ -41,14 +42,13 @@ def stores(database_url: str, access: Access) -> Iterator[list[Store]]:
 
 
 def test_a_reader_who_follows_the_journal_misses_nothing(store: Store, stores: list[Store], access: Access) -> None:
-    tenant, written = access.tenant_id, Event()
+    tenant, pages, written = access.tenant_id, JournalPages(store.database), Event()
     seen: list[JournalEntry] = []
 
     def follow() -> None:
         while True:
             is_last_look = written.is_set()
-            with store.read(tenant) as unit:
-                page = JournalPage.model_validate_json(unit.journal.page(seen[-1].seq if seen else 0, limit=3))
+            page = JournalPage.model_validate_json(pages.of_tenant(tenant, after=seen[-1].seq if seen else 0, limit=3))
             seen.extend(page.results)
             if is_last_look and not page.results:
                 return

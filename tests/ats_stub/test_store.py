@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from ats_stub.operations.categories import create_category
 from ats_stub.store import Store, WriteUnit, open_registry, schema
+from ats_stub.store.journal_pages import JournalPages
 from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry, JournalPage
 from catrelay.tokens import Access
 from tests.ats_stub.crashes import Crash, crash_at
@@ -70,16 +71,16 @@ def test_a_remap_is_all_or_nothing_wherever_it_crashes(store: Store, access: Acc
 def test_the_journal_has_no_gaps_for_a_reader_who_follows_many_writers(store: Store, access: Access) -> None:
     category = new_category(store, access)
     values = [add(store, access, category, str(number)) for number in range(60)]
-    written = Event()
+    pages, written = JournalPages(store.database), Event()
     seen: list[int] = []
 
     def follow() -> None:
         while True:
             last_round = written.is_set()
-            with store.read(access.tenant_id) as unit:
-                page = JournalPage.model_validate_json(unit.journal.page(seen[-1] if seen else 0, limit=7))
-            seen.extend(entry.seq for entry in page.results)
-            if last_round and not page.results:
+            page = pages.of_tenant(access.tenant_id, after=seen[-1] if seen else 0, limit=7)
+            entries = JournalPage.model_validate_json(page).results
+            seen.extend(entry.seq for entry in entries)
+            if last_round and not entries:
                 return
 
     def inactivate(value: int) -> None:
@@ -118,8 +119,8 @@ def test_an_inactivation_without_remap_takes_the_references_away(store: Store, a
     write(store, access, category, CategoryValueWrite(id=a, available=False))
 
     assert held(store, access, category, range(1, 5)) == [set(), set(), {b}, {b}]
-    with store.read(access.tenant_id) as unit:
-        assert JournalPage.model_validate_json(unit.journal.page(0, limit=5)).results[0].moved == 3
+    page = JournalPages(store.database).of_tenant(access.tenant_id, after=0, limit=5)
+    assert JournalPage.model_validate_json(page).results[0].moved == 3
 
 
 def test_removing_a_tenant_leaves_nothing_of_it(store: Store, access: Access, database_url: str) -> None:
