@@ -10,22 +10,28 @@ import pytest
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, open_registry
-from catrelay.tokens import Access, Scope, hash_token
+from catrelay.tokens import TOKEN_PREFIX, Access, Scope, hash_token
 from tests.postgres import fresh_database
 from tests.running import Running, running
 
+TOKEN = f"{TOKEN_PREFIX}tests"
+"""Of the tenant acme, in each database: an admin's."""
 
-def migrate(url: str) -> None:
+
+def prepare(url: str) -> None:
+    """Make the ATS's tables and the tenant acme."""
     registry = open_registry(url)
     registry.migrate()
+    registry.add_tenant("acme")
+    registry.accept_token("acme", "tests", "admin", TOKEN)
     registry.close()
 
 
 @pytest.fixture(scope="session")
 def sqlite_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the ATS's tables, to be copied: making them costs more than most tests."""
+    """A database of the ATS, to be copied: making one costs more than most tests."""
     path = tmp_path_factory.mktemp("pattern") / "ats.db"
-    migrate(f"sqlite:///{path}")
+    prepare(f"sqlite:///{path}")
     return path
 
 
@@ -33,13 +39,13 @@ def sqlite_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_pattern(postgres_server_url: str) -> Iterator[str]:
     """The name of such a database."""
     with fresh_database(postgres_server_url) as url:
-        migrate(url)
+        prepare(url)
         yield urlsplit(url).path.removeprefix("/")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with the ATS's tables of this test's own, on each kind of database in turn."""
+    """The URL of a database of the ATS, with the tenant acme, of this test's own; on each kind of database in turn."""
     if request.param == "sqlite":
         path = tmp_path / "test.db"
         shutil.copyfile(request.getfixturevalue("sqlite_pattern"), path)
@@ -53,11 +59,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def ats(database_url: str) -> Iterator[Running]:
     """The ATS with the tenant acme, seen by an admin token."""
-    registry = open_registry(database_url)
-    registry.add_tenant("acme")
-    token = registry.add_token("acme", "tests", "admin")
-    registry.close()
-    with running(create_app(AtsSettings(database=database_url)), tenant="acme", token=token) as service:
+    with running(create_app(AtsSettings(database=database_url)), tenant="acme", token=TOKEN) as service:
         yield service
 
 
@@ -65,8 +67,7 @@ def ats(database_url: str) -> Iterator[Running]:
 def access(database_url: str) -> Access:
     """What an admin token of the tenant acme stands for, in a database that is ready."""
     registry = open_registry(database_url)
-    registry.add_tenant("acme")
-    found = registry.access(hash_token(registry.add_token("acme", "tests", "admin")))
+    found = registry.access(hash_token(TOKEN))
     registry.close()
     assert found is not None
     return found

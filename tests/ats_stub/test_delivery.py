@@ -14,9 +14,9 @@ from standardwebhooks.webhooks import Webhook
 
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
-from ats_stub.store import open_registry
 from catrelay.tokens import Scope
 from tests.answers import AnswerValidator
+from tests.ats_stub.conftest import TOKEN
 from tests.ats_stub.planting import Tree, holding, plant
 from tests.receivers import WAIT_SECONDS, Receiver, Reply
 from tests.running import Running, running
@@ -25,17 +25,9 @@ QUICK = {"allow_targets": "127.0.0.0/8,::1/128", "ping_retry_seconds": "0.05"}
 
 
 @pytest.fixture
-def token(database_url: str, new_token: Callable[[str, str, Scope], str]) -> str:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.close()
-    return new_token("acme", "tests", "admin")
-
-
-@pytest.fixture
-def ats(database_url: str, token: str) -> Iterator[Running]:
+def ats(database_url: str) -> Iterator[Running]:
     """An ATS that may ping this machine, and tries again at once."""
-    with delivering(database_url, token) as service:
+    with delivering(database_url) as service:
         yield service
 
 
@@ -46,9 +38,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def delivering(database_url: str, token: str, **settings: Any) -> Iterator[Running]:
+def delivering(database_url: str, **settings: Any) -> Iterator[Running]:
     app = create_app(AtsSettings.model_validate({"database": database_url} | QUICK | settings))
-    with running(app, tenant="acme", token=token) as service:
+    with running(app, tenant="acme", token=TOKEN) as service:
         yield service
 
 
@@ -204,11 +196,11 @@ def test_fifty_changes_of_three_objects_cost_a_subscriber_that_was_down_three_pi
     assert Counter(receiver.paths) == Counter(f"/t/acme/jobs/open/byID/{job}/deltaPings" for job in jobs)
 
 
-def test_a_stalled_subscriber_does_not_hold_up_another(database_url: str, token: str, receiver: Receiver) -> None:
+def test_a_stalled_subscriber_does_not_hold_up_another(database_url: str, receiver: Receiver) -> None:
     # Connections are taken by the system, and never answered.
     with (
         socket.create_server(("127.0.0.1", 0)) as stalled,
-        delivering(database_url, token, ping_timeout_seconds=600) as ats,
+        delivering(database_url, ping_timeout_seconds=600) as ats,
     ):
         first = subscribe(ats, f"http://127.0.0.1:{stalled.getsockname()[1]}", "orgs")
         second = subscribe(ats, receiver.url, "orgs")
@@ -220,10 +212,10 @@ def test_a_stalled_subscriber_does_not_hold_up_another(database_url: str, token:
         assert ats.get(f"/subscriptions/byID/{first['id']}")["lag"] == 30
 
 
-def test_a_subscriber_that_does_not_answer_in_time_is_tried_again(database_url: str, token: str) -> None:
+def test_a_subscriber_that_does_not_answer_in_time_is_tried_again(database_url: str) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as stalled,
-        delivering(database_url, token, ping_timeout_seconds=0.05) as ats,
+        delivering(database_url, ping_timeout_seconds=0.05) as ats,
     ):
         subscription = subscribe(ats, f"http://127.0.0.1:{stalled.getsockname()[1]}", "orgs")
         ats.post("/orgs/values", {"name": "Sales"})
@@ -233,23 +225,23 @@ def test_a_subscriber_that_does_not_answer_in_time_is_tried_again(database_url: 
         assert found["lastError"] == "no answer within 0.05 s"
 
 
-def test_a_restarted_ats_continues_where_it_stopped(database_url: str, token: str) -> None:
+def test_a_restarted_ats_continues_where_it_stopped(database_url: str) -> None:
     receiver = Receiver()
-    with receiver.listening(), delivering(database_url, token) as ats:
+    with receiver.listening(), delivering(database_url) as ats:
         subscription = subscribe(ats, receiver.url, "orgs")
         before = ats.post("/orgs/values", {"name": "Before"})["id"]
         wait_until(ats, subscription, delivered)
-    with delivering(database_url, token) as ats:
+    with delivering(database_url) as ats:
         meanwhile = ats.post("/orgs/values", {"name": "While the subscriber is away"})["id"]
         wait_until(ats, subscription, lambda found: "lastError" in found)
-    with receiver.listening(), delivering(database_url, token) as ats:
+    with receiver.listening(), delivering(database_url) as ats:
         wait_until(ats, subscription, delivered)
 
     assert receiver.paths == [f"/t/acme/orgs/values/byID/{org}/deltaPings" for org in (before, meanwhile)]
 
 
-def test_two_processes_on_one_database_do_not_double_pings(database_url: str, token: str, receiver: Receiver) -> None:
-    with delivering(database_url, token) as one, delivering(database_url, token) as other:
+def test_two_processes_on_one_database_do_not_double_pings(database_url: str, receiver: Receiver) -> None:
+    with delivering(database_url) as one, delivering(database_url) as other:
         subscription = subscribe(one, receiver.url, "orgs")
         orgs = [ats.post("/orgs/values", {"name": f"Org {n}"})["id"] for n in range(10) for ats in (one, other)]
 
@@ -281,12 +273,10 @@ def test_a_subscriber_says_when_to_come_back(ats: Running, receiver: Receiver) -
     assert timedelta(minutes=50) < wait <= timedelta(hours=1)
 
 
-def test_a_subscriber_that_moved_is_tried_at_once_at_its_new_url(
-    database_url: str, token: str, receiver: Receiver
-) -> None:
+def test_a_subscriber_that_moved_is_tried_at_once_at_its_new_url(database_url: str, receiver: Receiver) -> None:
     nobody = Receiver()
     nobody.reserve()
-    with delivering(database_url, token, ping_retry_seconds="0.05,86400") as ats:
+    with delivering(database_url, ping_retry_seconds="0.05,86400") as ats:
         subscription = subscribe(ats, nobody.url, "orgs")
         orgs = [ats.post("/orgs/values", {"name": f"Org {number}"})["id"] for number in range(3)]
         wait_until(ats, subscription, lambda found: found["state"] == "backing-off")
@@ -307,9 +297,9 @@ def test_a_long_answer_is_not_read_to_its_end(ats: Running, receiver: Receiver) 
     assert wait_until(ats, subscription, delivered)["state"] == "active"
 
 
-def test_nothing_but_failures_suspends_until_resumed(database_url: str, token: str, receiver: Receiver) -> None:
+def test_nothing_but_failures_suspends_until_resumed(database_url: str, receiver: Receiver) -> None:
     receiver.reply = lambda _: Reply(500)
-    with delivering(database_url, token, ping_suspend_after_seconds=0.01) as ats:
+    with delivering(database_url, ping_suspend_after_seconds=0.01) as ats:
         subscription = subscribe(ats, receiver.url, "orgs")
         org = ats.post("/orgs/values", {"name": "Sales"})["id"]
         suspended = wait_until(ats, subscription, lambda found: found["state"] == "suspended")
@@ -337,11 +327,11 @@ def test_redirects_are_not_followed(ats: Running, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_target_that_is_no_longer_allowed_is_not_connected_to(
-    database_url: str, token: str, receiver: Receiver, host: str
+    database_url: str, receiver: Receiver, host: str
 ) -> None:
-    with delivering(database_url, token) as ats:
+    with delivering(database_url) as ats:
         subscription = subscribe(ats, receiver.url.replace("127.0.0.1", host), "orgs")
-    with delivering(database_url, token, allow_targets="") as ats:
+    with delivering(database_url, allow_targets="") as ats:
         ats.post("/orgs/values", {"name": "Sales"})
 
         found = wait_until(ats, subscription, lambda found: "lastError" in found)
@@ -397,9 +387,9 @@ def test_a_batch_that_fails_is_sent_again_piece_by_piece(ats: Running, receiver:
     assert told == {ping["path"] for ping in orjson.loads(receiver.received[0].body)["pings"]}
 
 
-def test_pings_are_counted_by_outcome(database_url: str, token: str, receiver: Receiver) -> None:
+def test_pings_are_counted_by_outcome(database_url: str, receiver: Receiver) -> None:
     app = create_app(AtsSettings.model_validate({"database": database_url} | QUICK))
-    with running(app, tenant="acme", token=token) as ats:
+    with running(app, tenant="acme", token=TOKEN) as ats:
         subscription = subscribe(ats, receiver.url, "orgs")
         ats.post("/orgs/values", {"name": "Sales"})
         wait_until(ats, subscription, delivered)

@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
-from ats_stub.store import open_registry
 from catrelay.tokens import Scope
 from tests.ats_stub.planting import holding
 from tests.running import Running, running
@@ -48,9 +47,6 @@ BODIES: Mapping[tuple[str, str], object] = {
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[Starlette]:
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.close()
     with watched_connections():
         yield create_app(AtsSettings.model_validate({"database": database_url, "allow_targets": "127.0.0.0/8"}))
 

@@ -1,14 +1,12 @@
 """Pings about users and candidates over real sockets, on both databases."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
-from ats_stub.store import open_registry
-from catrelay.tokens import Scope
 from tests.answers import AnswerValidator
 from tests.ats_stub.planting import holding, plant
 from tests.ats_stub.test_delivery import delivered, delivering, subscribe, wait_until
@@ -17,12 +15,9 @@ from tests.running import Running
 
 
 @pytest.fixture
-def ats(database_url: str, new_token: Callable[[str, str, Scope], str]) -> Iterator[Running]:
+def ats(database_url: str) -> Iterator[Running]:
     """An ATS that may ping this machine."""
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.close()
-    with delivering(database_url, new_token("acme", "tests", "admin")) as service:
+    with delivering(database_url) as service:
         yield service
 
 

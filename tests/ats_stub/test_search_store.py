@@ -110,7 +110,6 @@ def test_kinds_and_tenants_are_apart(unit: WriteUnit, database_url: str) -> None
 
 def test_the_words_of_a_tenant_go_with_it(database_url: str) -> None:
     registry = open_registry(database_url)
-    registry.migrate()
     numbers = {}
     for name in ("acme", "globex"):
         registry.add_tenant(name)

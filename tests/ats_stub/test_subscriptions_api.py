@@ -7,8 +7,8 @@ import pytest
 
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
-from ats_stub.store import open_registry
 from catrelay.tokens import Scope
+from tests.ats_stub.conftest import TOKEN
 from tests.running import Running, running
 
 WANTED = {"url": "http://192.0.2.7:9/hook", "topics": ["categories", "jobs/open"]}
@@ -16,14 +16,10 @@ NewToken = Callable[[str, str, Scope], str]
 
 
 @pytest.fixture
-def ats(database_url: str, new_token: NewToken) -> Iterator[Running]:
+def ats(database_url: str) -> Iterator[Running]:
     """An ATS that may ping an address where no one listens."""
-    registry = open_registry(database_url)
-    registry.migrate()
-    registry.close()
-    token = new_token("acme", "tests", "admin")
     app = create_app(AtsSettings(database=database_url, allow_targets="192.0.2.0/24"))
-    with running(app, tenant="acme", token=token) as service:
+    with running(app, tenant="acme", token=TOKEN) as service:
         yield service
 
 
