@@ -1,12 +1,13 @@
 """`catrelay import` killed with SIGKILL at one of its requests, and run again."""
 
 import json
+import multiprocessing
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
 from ats_stub.store import open_registry
+from catrelay.cli import main
 
 Document = dict[str, Any]
+
+# A process for each run, which need not import all anew.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["catrelay.cli", "catrelay.exchange.importing"])
 
 
 class Killer:
@@ -27,7 +33,7 @@ class Killer:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.victim: subprocess.Popen[str] | None = None
+        self.victim: BaseProcess | None = None
         self.at = 0
         self.carries_out = False
         self.writes = 0
@@ -37,13 +43,14 @@ class Killer:
             await self._app(scope, receive, send)
             return
         self.writes += 1
-        if self.victim is None or self.writes != self.at:
+        victim = self.victim
+        if victim is None or self.writes != self.at:
             await self._app(scope, receive, send)
             return
         if self.carries_out:
             await self._app(scope, receive, _nowhere)
-        self.victim.kill()
-        self.victim.wait()
+        victim.kill()
+        wait([victim.sentinel])
 
 
 async def _nowhere(_: Any) -> None:
@@ -64,19 +71,21 @@ class Ats:
             httpx.request(method, f"{self.url}/t/{tenant}{path}", json=body, headers=headers).raise_for_status().json()
         )
 
-    def command(self, name: str, tenant: str, *arguments: str) -> list[str]:
+    def run(self, name: str, tenant: str, *arguments: str) -> int | None:
+        """The exit code of a command. From its start on, it is the one to be killed."""
         where = ["--ats", self.url, "--token", self._tokens[tenant], "--tenant", tenant]
-        return [sys.executable, "-m", "catrelay", name, *arguments, *where]
+        process = self.killer.victim = FORKS.Process(target=main, args=([name, *arguments, *where],))
+        process.start()
+        process.join()
+        return process.exitcode
 
     def is_killed_while_importing(self, file: Path, tenant: str, *, at: int, carries_out: bool) -> bool:
         """Import, to be killed at the write number *at*; whether there were as many."""
         self.killer.at, self.killer.carries_out, self.killer.writes = at, carries_out, 0
-        with subprocess.Popen(self.command("import", tenant, str(file)), stderr=subprocess.PIPE, text=True) as process:
-            self.killer.victim = process
-            _, told = process.communicate()
-        self.killer.victim = None
-        assert process.returncode in (0, -9), told
-        return process.returncode == -9
+        ended = self.run("import", tenant, str(file))
+        self.killer.at = 0
+        assert ended in (0, -9)
+        return ended == -9
 
 
 @pytest.fixture
@@ -163,8 +172,8 @@ def test_an_import_that_was_killed_again_and_again_ends_as_one_that_was_not(
 ) -> None:
     fill(ats)
     file = tmp_path / "acme.json"
-    subprocess.run(ats.command("export", "acme", "--to", str(file)), check=True, capture_output=True)
-    subprocess.run(ats.command("import", "gamma", str(file)), check=True, capture_output=True)
+    assert ats.run("export", "acme", "--to", str(file)) == 0
+    assert ats.run("import", "gamma", str(file)) == 0
     assert shape(ats, "gamma") == shape(ats, "acme")
 
     # A run first sends again what the one before it did not see answered, so each is killed later than that one.
