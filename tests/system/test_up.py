@@ -91,29 +91,34 @@ def test_a_held_service_is_stopped_until_it_is_released(running: Up) -> None:
     assert pids(running)["careersite"] not in {held, None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_all_in_time_and_the_next_run_has_the_same_tokens_and_data(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_signal_stops_all_in_time_and_the_next_run_has_the_same_tokens_and_data(tmp_path: Path) -> None:
     port = free_base_port()
     with up(tmp_path, base_port=port) as first:
-        suite, processes = first.suite, pids(first)
+        suite = first.suite
         made = httpx.post(
             f"{suite.ats.url}/t/acme/categories",
             json={"name": "Location", "key": "LOCATION"},
             headers={"authorization": f"Bearer {suite.ats.token}"},
         )
-        first.process.send_signal(number)
-
-        assert first.process.wait(STOP_SECONDS) == 0
-    assert not any(pid is not None and is_running(pid) for pid in processes.values())
-    assert not first.ready_file.exists()
+        assert_stops(first, signal.SIGINT)
 
     with up(tmp_path, base_port=port) as second:
         assert {name: second.suite.member(name).token for name in SERVICES} == {
             name: suite.member(name).token for name in SERVICES
         }
         assert [each["id"] for each in second.get("ats", "/categories").json()] == [made.json()["id"]]
+        assert_stops(second, signal.SIGTERM)
+
+
+def assert_stops(suite: Up, number: signal.Signals) -> None:
+    """Nothing that runs, and no ready file, is left in time."""
+    processes = pids(suite)
+
+    suite.process.send_signal(number)
+
+    assert suite.process.wait(STOP_SECONDS) == 0
+    assert not any(pid is not None and is_running(pid) for pid in processes.values())
+    assert not suite.ready_file.exists()
 
 
 def test_the_services_do_not_outlive_a_suite_that_is_killed(tmp_path: Path) -> None:
@@ -156,14 +161,16 @@ def test_a_service_that_cannot_start_fails_the_suite_with_its_last_words(tmp_pat
     assert "--max-body-bytes: input should be a valid integer" in ended.stderr
 
 
-@pytest.mark.parametrize("name", ["ats", "uploader"])
-def test_ats_and_uploader_keep_their_data_in_postgresql_when_told_so(
-    postgres_database: str, tmp_path: Path, name: str
+def test_ats_and_uploader_keep_their_data_in_one_postgresql_database_when_told_so(
+    postgres_database: str, tmp_path: Path
 ) -> None:
-    with up(tmp_path, f"--{name}-database", postgres_database) as suite:
-        assert suite.suite.member(name).database == postgres_database
-        assert suite.get(name, "").status_code == 200
-    assert not (tmp_path / f"{name}.db").exists()
+    told = {name: f"--{name}-database={postgres_database}" for name in ("ats", "uploader")}
+
+    with up(tmp_path, *told.values()) as suite:
+        for name in told:
+            assert suite.suite.member(name).database == postgres_database
+            assert suite.get(name, "").status_code == 200
+    assert not any((tmp_path / f"{name}.db").exists() for name in told)
 
 
 def test_one_sqlite_file_for_two_services_is_refused(tmp_path: Path) -> None:
