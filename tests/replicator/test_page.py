@@ -1,6 +1,5 @@
 """The public page, as a browser shows it."""
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import uvicorn
+from anyio.from_thread import start_blocking_portal
 from axe_playwright_python.sync_playwright import Axe
 
 from catrelay.models import CategoryValue
@@ -64,7 +64,8 @@ def page_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.start()
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            asyncio.run(reported(ats))
+            with start_blocking_portal() as portal:  # not asyncio.run(): a browser may be open already
+                portal.call(reported, ats)
             with store.write(store.registry.tenant_key("acme")) as unit:
                 for author, text, category, value in VOICES:
                     unit.add_testimonial(NewTestimonial(author=author, text=text, category=category, value=value))
