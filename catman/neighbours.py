@@ -11,9 +11,10 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from catman.domain.impacts import AppAnswer
-from catrelay.client import AtsClient, ServiceClient
+from catrelay.client import AtsClient
 from catrelay.models import RelatedData
 from catrelay.problems import BadRequest, Forbidden, Problem, ServiceUnreachable, Unauthorized, Unavailable
+from catrelay.service_client import ServiceClient
 from catrelay.tokens import Connection, Registry
 
 ATS = "ats"

@@ -1,8 +1,9 @@
 """The contract in code: what the services of the suite share, and the `catrelay` command."""
 
-from catrelay.client import AtsClient, ServiceClient, UploaderClient, values_path
+from catrelay.client import AtsClient, UploaderClient, values_path
 from catrelay.journal import Fold, JournalGap, Place, fold, follow
 from catrelay.problems import Problem
+from catrelay.service_client import ServiceClient
 from catrelay.signing import SignatureInvalid, sign, verify
 
 __all__ = [

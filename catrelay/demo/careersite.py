@@ -2,8 +2,8 @@
 
 from pydantic import RootModel
 
-from catrelay.client import ServiceClient
 from catrelay.models import Id, ReceivedPings, ReplicaStatus, Text, Wire
+from catrelay.service_client import ServiceClient
 
 PAGE_PINGS = 1_000
 

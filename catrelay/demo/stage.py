@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import orjson
 
 from catrelay.cli.suite import Suite, read_suite
-from catrelay.client import AtsClient, ServiceClient, UploaderClient, values_path
+from catrelay.client import AtsClient, UploaderClient, values_path
 from catrelay.demo.books import Books, Pins
 from catrelay.demo.careersite import CareersiteClient
 from catrelay.demo.sample import Kind
 from catrelay.demo.suite import READY_FILE
 from catrelay.models import JobRead
+from catrelay.service_client import ServiceClient
 
 Seen = TypeVar("Seen")
 
