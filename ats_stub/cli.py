@@ -14,7 +14,7 @@ from ats_stub.store import Store, open_database, open_registry, registry_of
 from ats_stub.store.backup import Backup, NotABackup, back_up
 from ats_stub.store.compaction import compact, tenants
 from ats_stub.store.restore import HasData, restore
-from catrelay.cli.administer import DatabaseOption, JsonOption
+from catrelay.cli.administer import DatabaseOption, JsonOption, check_is_there
 from catrelay.cli.failure import Failure
 from catrelay.cli.moments import MAX_DAYS
 from catrelay.cli.output import Cell, print_rows, say
@@ -87,6 +87,8 @@ def _compact(
 @contextmanager
 def _opened(url: str, *, prepare: bool = False) -> Iterator[Database]:
     """The database at *url*, its schema checked. prepare: give one that is empty its schema."""
+    if not prepare:
+        check_is_there(url)
     try:
         database = open_database(url)
     except ValueError as error:

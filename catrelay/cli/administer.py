@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from catrelay.tokens import BadTenantName, Connection, Registry, Scope, TokenInf
 
 ATS = "ats"
 """The service that the others connect to."""
+SQLITE_PREFIX = "sqlite:///"
 
 DatabaseOption = Annotated[
     str,
@@ -38,10 +40,18 @@ def add_registry_commands(app: typer.Typer, service: Service) -> None:
 
 @contextmanager
 def opened(service: Service, database: str) -> Iterator[Registry]:
-    """The registry in *database*, its schema checked. Raises SchemaMismatch or Failure."""
+    """The registry in *database*, which there is, its schema checked. Raises SchemaMismatch or Failure."""
+    check_is_there(database)
     with unchecked(service, database) as registry:
         registry.check_schema()
         yield registry
+
+
+def check_is_there(database: str) -> None:
+    """Raise Failure if *database* is a file that there is not: opening it would make an empty one."""
+    path = Path(database.removeprefix(SQLITE_PREFIX))
+    if database.startswith(SQLITE_PREFIX) and not path.exists():
+        raise Failure(f"--database: there is no file {path}")
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -70,7 +72,22 @@ def build_command() -> typer.Typer:
     return app
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("catrelay"))
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, expose_value=False, help="Print the version, and exit"
+    ),
+]
+
+
 def _root(
+    show_version: VersionOption = False,
     debug: bool = typer.Option(False, DEBUG_OPTION, help="On failure also print the traceback; anywhere in the line."),
     install_completion: completion.InstallOption = None,
     show_completion: completion.ShowOption = None,

@@ -20,7 +20,8 @@ from catman.neighbours import Switchboard
 from catman.settings import CatmanSettings
 from catrelay.asgi import exception_handlers
 from catrelay.cli.failure import Failure
-from catrelay.client import ServiceClient, values_path
+from catrelay.client import values_path
+from catrelay.service_client import ServiceClient
 from catrelay.tokens import Connection, SchemaMismatch
 from tests.catman.conftest import EDITOR, Unplugged
 from tests.catman.stage import TENANT, new_editor_database
@@ -166,7 +167,10 @@ def test_the_command_refuses_what_is_no_address_of_an_app(tmp_path: Path, wrong:
 
 
 def test_the_command_refuses_a_database_that_was_never_migrated(tmp_path: Path) -> None:
-    result = connect_app(f"sqlite:///{tmp_path / 'new.db'}")
+    empty = tmp_path / "new.db"
+    empty.touch()
+
+    result = connect_app(f"sqlite:///{empty}")
 
     assert isinstance(result.exception, SchemaMismatch)
 

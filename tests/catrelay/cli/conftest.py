@@ -1,6 +1,7 @@
 """The command, run within the test's process."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +44,20 @@ def catrelay(capsys: pytest.CaptureFixture[str]) -> Catrelay:
             main(arguments)
         captured = capsys.readouterr()
         return Outcome(ended.value.code or 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def at_a_terminal(catrelay: Catrelay, monkeypatch: pytest.MonkeyPatch) -> Catrelay:
+    """Runs `catrelay` with its standard input a terminal, at which the first argument is typed."""
+
+    def run(typed: str, *arguments: str) -> Outcome:
+        terminal, inside = pty.openpty()
+        os.write(terminal, typed.encode())
+        with os.fdopen(terminal), os.fdopen(inside) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            return catrelay(*arguments)
 
     return run
 

@@ -1,8 +1,4 @@
 import json
-import os
-import pty
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -87,19 +83,21 @@ def test_a_tenant_cannot_be_called_what_a_path_cannot_show(catrelay: Catrelay, d
 
 @pytest.mark.parametrize(("answer", "status", "left"), [("n", 1, ["acme"]), ("", 1, ["acme"]), ("y", 0, [])])
 def test_a_tenant_is_removed_on_a_terminal_once_that_was_confirmed(
-    catrelay: Catrelay, database: str, answer: str, status: int, left: list[str]
+    catrelay: Catrelay, at_a_terminal: Catrelay, database: str, answer: str, status: int, left: list[str]
 ) -> None:
-    ended, shown = at_a_terminal(f"{answer}\n", "ats", "tenant", "remove", "--database", database, "acme")
+    outcome = at_a_terminal(f"{answer}\n", "ats", "tenant", "remove", "--database", database, "acme")
 
-    assert ended == status
-    assert "Remove the tenant acme with all its data from ats? [y/N]" in shown
+    assert outcome.status == status
+    assert "Remove the tenant acme with all its data from ats? [y/N]" in outcome.err
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == left
 
 
-def test_a_tenant_is_removed_on_a_terminal_unasked_with_yes(catrelay: Catrelay, database: str) -> None:
-    ended, shown = at_a_terminal("", "ats", "tenant", "remove", "--database", database, "acme", "--yes")
+def test_a_tenant_is_removed_on_a_terminal_unasked_with_yes(
+    catrelay: Catrelay, at_a_terminal: Catrelay, database: str
+) -> None:
+    outcome = at_a_terminal("", "ats", "tenant", "remove", "--database", database, "acme", "--yes")
 
-    assert (ended, "?" in shown) == (0, False)
+    assert (outcome.status, "?" in outcome.err) == (0, False)
     assert catrelay("ats", "tenant", "list", "--database", database).out == ""
 
 
@@ -109,20 +107,6 @@ def test_a_tenant_is_not_removed_where_nobody_can_confirm_it(catrelay: Catrelay,
     assert outcome.status == 1
     assert outcome.err == "catrelay: nobody is there to confirm it: with --yes the tenant is removed\n"
     assert catrelay("ats", "tenant", "list", "--database", database).out == "acme\n"
-
-
-def at_a_terminal(typed: str, *arguments: str) -> tuple[int, str]:
-    """The exit status of `catrelay` with its standard input a terminal at which *typed* is typed, and its stderr."""
-    terminal, inside = pty.openpty()
-    try:
-        os.write(terminal, typed.encode())
-        ended = subprocess.run(
-            [sys.executable, "-m", "catrelay", *arguments], stdin=inside, stderr=subprocess.PIPE, text=True, check=False
-        )
-    finally:
-        os.close(terminal)
-        os.close(inside)
-    return ended.returncode, ended.stderr
 
 
 def test_a_token_is_made_for_some_days(catrelay: Catrelay, database: str) -> None:
@@ -236,6 +220,26 @@ def test_what_is_no_address_of_a_service_is_wrong_usage(catrelay: Catrelay, tmp_
 
     assert outcome.status == 2
     assert "is no address of a service" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["catman", "tenant", "create", "acme"],
+        ["catman", "tenant", "list"],
+        ["ats", "token", "list", "--tenant", "acme"],
+        ["ats", "compact", "--keep-days", "1"],
+    ],
+)
+def test_a_file_that_there_is_not_is_an_error_and_not_made(
+    catrelay: Catrelay, tmp_path: Path, command: list[str]
+) -> None:
+    mistyped = tmp_path / "mistyped.db"
+
+    outcome = catrelay(*command, "--database", f"sqlite:///{mistyped}")
+
+    assert (outcome.status, outcome.err) == (1, f"catrelay: --database: there is no file {mistyped}\n")
+    assert not mistyped.exists()
 
 
 def test_what_is_no_database_url_is_an_error(catrelay: Catrelay) -> None:

@@ -2,6 +2,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,10 @@ def test_wrong_usage_exits_2_and_says_what_is_wrong(catrelay: Catrelay, argument
 
 
 def test_a_failure_exits_1_with_one_line_on_stderr(catrelay: Catrelay, tmp_path: Path) -> None:
-    outcome = catrelay("catman", "tenant", "list", "--database", f"sqlite:///{tmp_path}/new.db")
+    empty = tmp_path / "new.db"
+    empty.touch()
+
+    outcome = catrelay("catman", "tenant", "list", "--database", f"sqlite:///{empty}")
 
     assert outcome.status == 1
     assert outcome.out == ""
@@ -78,7 +82,10 @@ def test_a_failure_exits_1_with_one_line_on_stderr(catrelay: Catrelay, tmp_path:
 
 
 def test_the_traceback_of_a_failure_is_printed_with_debug_only(catrelay: Catrelay, tmp_path: Path) -> None:
-    outcome = catrelay("catman", "tenant", "list", "--database", f"sqlite:///{tmp_path}/new.db", "--debug")
+    empty = tmp_path / "new.db"
+    empty.touch()
+
+    outcome = catrelay("catman", "tenant", "list", "--database", f"sqlite:///{empty}", "--debug")
 
     assert outcome.status == 1
     assert "Traceback (most recent call last)" in outcome.err
@@ -86,9 +93,15 @@ def test_the_traceback_of_a_failure_is_printed_with_debug_only(catrelay: Catrela
 
 
 def test_python_dash_m_is_the_same_command() -> None:
-    version = subprocess.run([sys.executable, "-m", "catrelay", "--help"], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-m", "catrelay", "--help"], capture_output=True, text=True, check=True)
 
-    assert "Usage: catrelay " in version.stdout
+    assert "Usage: catrelay " in shown.stdout
+
+
+def test_the_version_is_printed(catrelay: Catrelay) -> None:
+    outcome = catrelay("--version")
+
+    assert (outcome.status, outcome.out) == (0, f"{version('catrelay')}\n")
 
 
 @pytest.mark.parametrize(

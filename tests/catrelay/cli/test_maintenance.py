@@ -1,10 +1,6 @@
 """`catrelay ats backup|restore|compact`."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,27 +57,24 @@ def test_what_a_database_has_is_dropped_only_on_demand(catrelay: Catrelay, datab
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == ["acme", "beta"]
 
 
-@pytest.mark.parametrize(("answer", "status", "tenants"), [(b"n\n", 1, ["acme", "beta"]), (b"y\n", 0, [])])
+@pytest.mark.parametrize(("answer", "status", "tenants"), [("n\n", 1, ["acme", "beta"]), ("y\n", 0, [])])
 def test_on_a_terminal_it_asks(
-    catrelay: Catrelay, database: str, tmp_path: Path, answer: bytes, status: int, tenants: list[str]
+    catrelay: Catrelay,
+    at_a_terminal: Catrelay,
+    database: str,
+    tmp_path: Path,
+    answer: str,
+    status: int,
+    tenants: list[str],
 ) -> None:
     empty, file = f"sqlite:///{tmp_path / 'empty.db'}", str(tmp_path / "ats.backup")
     catrelay("ats", "migrate", "--database", empty)
     catrelay("ats", "backup", "--database", empty, "--to", file)
-    terminal, inside = pty.openpty()
-    os.write(terminal, answer)
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "catrelay", "ats", "restore", "--database", database, "--from", file],
-        stdin=inside,
-        capture_output=True,
-        check=False,
-    )
-    os.close(inside)
-    os.close(terminal)
+    outcome = at_a_terminal(answer, "ats", "restore", "--database", database, "--from", file)
 
-    assert ended.returncode == status
-    assert b"the database has data: acme, beta. Drop all of it?" in ended.stderr
+    assert outcome.status == status
+    assert "the database has data: acme, beta. Drop all of it?" in outcome.err
     assert json.loads(catrelay("ats", "tenant", "list", "--database", database, "--json").out) == tenants
 
 
@@ -113,6 +106,8 @@ def test_a_file_that_is_no_backup_is_a_failure(catrelay: Catrelay, database: str
 
 
 def test_a_database_without_a_schema_is_not_backed_up(catrelay: Catrelay, database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "test.db").touch()  # on SQLite, a database like any new one
+
     outcome = catrelay("ats", "backup", "--database", database_url, "--to", str(tmp_path / "ats.backup"))
 
     assert outcome.status == 1
