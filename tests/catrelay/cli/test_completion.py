@@ -1,8 +1,6 @@
 """Completion by the shell, of every command."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +8,17 @@ import pytest
 from tests.catrelay.cli.conftest import Catrelay
 
 
-def completed(line: str) -> list[str]:
-    """What bash is offered at the end of *line*."""
-    words = line.split(" ")
-    asked = {"_CATRELAY_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    command = [sys.executable, "-m", "catrelay"]
-    return subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True).stdout.split()
+@pytest.fixture
+def completed(catrelay: Catrelay, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """What bash is offered at the end of a line."""
+
+    def ask(line: str) -> list[str]:
+        monkeypatch.setenv("_CATRELAY_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+        return catrelay().out.split()
+
+    return ask
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
@@ -38,7 +41,7 @@ def test_it_is_installed_for_the_shell(catrelay: Catrelay, tmp_path: Path, monke
     assert script.name in (tmp_path / ".bashrc").read_text()
 
 
-def test_commands_options_and_the_commands_of_services_are_completed() -> None:
+def test_commands_options_and_the_commands_of_services_are_completed(completed: Callable[[str], list[str]]) -> None:
     assert completed("catrelay imp") == ["import"]
     assert completed("catrelay values un") == ["undo"]
     assert completed("catrelay import --dry") == ["--dry-run"]
