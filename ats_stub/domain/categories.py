@@ -1,5 +1,6 @@
 """What a write to a category means."""
 
+from ats_stub.domain.names import is_blank
 from catrelay.models import Category, CategoryWrite, Rules, RulesWrite
 from catrelay.problems import FieldError, InvalidRequest, NameRequired, NullNotAllowed
 
@@ -43,7 +44,7 @@ def _check(write: CategoryWrite) -> None:
     for member, alias in (("name", "name"), ("job_rules", "jobRules"), ("candidate_rules", "candidateRules")):
         if member in write.model_fields_set and getattr(write, member) is None:
             raise NullNotAllowed(f"{alias} cannot be null", errors=[FieldError(f"/{alias}", "cannot be null")])
-    if write.name is not None and not write.name.strip():
+    if write.name is not None and is_blank(write.name):
         raise NameRequired("A category's name cannot be blank", errors=[FieldError("/name", "is blank")])
 
 

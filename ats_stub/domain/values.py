@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from ats_stub.domain.names import is_blank
 from catrelay.models import Category, CategoryValue, CategoryValueWrite, Location
 from catrelay.problems import (
     ExternalIdImmutable,
@@ -137,7 +138,7 @@ def _refuse_nulls(write: CategoryValueWrite) -> None:
     for member in ("id", "name", "available"):
         if member in write.model_fields_set and getattr(write, member) is None:
             raise NullNotAllowed(f"{member} cannot be null", errors=[FieldError(f"/{member}", "cannot be null")])
-    if write.name is not None and not write.name.strip():
+    if write.name is not None and is_blank(write.name):
         raise NameRequired("A value's name cannot be blank", errors=[FieldError("/name", "is blank")])
     if "values" in write.model_fields_set:
         raise NestedValues(

@@ -203,6 +203,7 @@ def test_bad_values_are_refused_by_name_and_change_nothing(ats: Running, categor
         ({"id": other, "name": None}, 400, "null-not-allowed"),
         ({"id": other, "available": None}, 400, "null-not-allowed"),
         ({"name": "  "}, 400, "name-required"),
+        ({"name": "\u200b\u2060\ufeff \t"}, 400, "name-required"),
         ({}, 400, "name-required"),
         ({"id": 999, "name": "X"}, 404, "not-found"),
         ({"name": "New", "values": [{"name": "Sub"}]}, 400, "nested-values"),
