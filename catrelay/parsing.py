@@ -43,7 +43,7 @@ def summary(what: str, errors: list[FieldError]) -> str:
 def _invalid(error: ValidationError, body: bytes) -> InvalidRequest:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
-        return MalformedJson(found[0]["msg"])
+        return MalformedJson(found[0]["msg"] if body.strip() else "The body is empty")
     document = from_json(body)
     errors = [FieldError(_pointer(e, document), what_is_wrong(e)) for e in found]
     return InvalidRequest(summary("The body", errors), errors=errors)

@@ -1,5 +1,6 @@
 """Reading requests: bodies within bounds, and everything parsed into models before it is used."""
 
+import re
 from collections.abc import Collection
 from typing import TypeVar
 
@@ -22,7 +23,10 @@ from catrelay.problems import (
 Model = TypeVar("Model", bound=BaseModel)
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
+CHARSETS = frozenset({"utf-8", "utf8"})
 CONTENT_CODINGS = frozenset({"identity", "gzip", "x-gzip"})
+# In a query a plus sign stands for a space.
+_LOST_PLUS = re.compile(r"T\S+ \d\d:\d\d$")
 
 
 async def read_model(request: Request, model: type[Model]) -> Model:
@@ -35,9 +39,8 @@ async def read_body(request: Request, *, media_types: Collection[str] | None = J
 
     media_types: what it may be declared as; None: anything. A gzipped body is unpacked, within the same bound.
     """
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_types is not None and media_type not in media_types:
-        raise UnsupportedMediaType(f"The body is {media_type[:100]}: send {' or '.join(sorted(media_types))}")
+    if media_types is not None:
+        _check_content_type(request.headers.get("content-type", "application/json"), media_types)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in CONTENT_CODINGS:
         raise UnsupportedMediaType(f"The body's Content-Encoding is {coding[:100]}: send it as it is, or gzipped")
@@ -47,6 +50,16 @@ async def read_body(request: Request, *, media_types: Collection[str] | None = J
         body = await run_in_threadpool(inflate, body, limit=limit)
     request.state.body = body
     return body
+
+
+def _check_content_type(content_type: str, media_types: Collection[str]) -> None:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if media_type not in media_types:
+        raise UnsupportedMediaType(f"The body is {media_type[:100]}: send {' or '.join(sorted(media_types))}")
+    for name, _, text in (parameter.partition("=") for parameter in parameters):
+        charset = text.strip('"')
+        if name == "charset" and charset not in CHARSETS:
+            raise UnsupportedMediaType(f"The body's charset is {charset[:100]}: send utf-8")
 
 
 async def _received(request: Request, limit: int) -> bytes:
@@ -80,7 +93,10 @@ def parse_query(request: Request, model: type[Model]) -> Model:
 
 
 def _wrong_parameter(error: ErrorDetails) -> str:
-    return "is not a parameter here" if error["type"] == "extra_forbidden" else what_is_wrong(error)
+    if error["type"] == "extra_forbidden":
+        return "is not a parameter here"
+    lost_plus = isinstance(error["input"], str) and _LOST_PLUS.search(error["input"])
+    return what_is_wrong(error) + ("; a + has to be sent as %2B" if lost_plus else "")
 
 
 def path_id(request: Request, name: str) -> int:

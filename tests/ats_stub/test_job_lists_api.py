@@ -118,6 +118,14 @@ def test_each_keyword_must_begin_a_word_in_any_case_accent_and_composition(ats: 
     assert found("strasse missing") == []
 
 
+def test_a_plus_that_was_sent_as_a_space_is_pointed_out(ats: Running) -> None:
+    response = ats.call("GET", "/jobs?gtPublishDate=2026-01-01T00:00:00+01:00")
+
+    (error,) = response.json()["errors"]
+    assert response.status_code == 400
+    assert error["detail"].endswith("; a + has to be sent as %2B")
+
+
 @pytest.mark.parametrize(
     ("query", "kind", "names"),
     [

@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -58,6 +59,28 @@ def test_a_body_that_is_not_json_is_refused(ask: Ask, body: str | bytes) -> None
     status, kind, _ = post(ask, body)
 
     assert (status, kind) in [(400, "malformed-json"), (400, "invalid-request")]
+
+
+def test_a_body_that_is_empty_is_called_empty(ask: Ask) -> None:
+    for nothing in (b"", b" \n"):
+        assert ask("POST", ECHOES, content=nothing).json()["detail"] == "The body is empty"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json; charset=latin-1", 415),
+        ('application/json;charset="UTF-16"', 415),
+        ("application/json; charset=UTF-8", 201),
+        ('application/json; x=y; charset="utf8"', 201),
+    ],
+)
+def test_a_body_in_another_charset_than_utf_8_is_refused(ask: Ask, content_type: str, status: int) -> None:
+    answer = ask("POST", ECHOES, content='{"name": "x"}', headers={"content-type": content_type})
+
+    assert answer.status_code == status
+    if status == 415:
+        assert re.search("charset is (latin-1|utf-16): send utf-8", answer.json()["detail"])
 
 
 @pytest.mark.parametrize("body", ["null", "[]", '"text"', "7", "true"])
