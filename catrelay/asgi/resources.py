@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
+from hashlib import sha256
 from typing import cast
 
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +23,7 @@ from catrelay.problems import NotAcceptable
 
 SyncEndpoint = Callable[[Request], Response]
 
-_ETAG_BYTES = 15
+_ETAG_CHARACTERS = 30
 _GZIPPED = {"application/json", "text/css", "text/html", "text/plain"}
 _THREAD_BYTES = 65_536
 # What describes the body that a 304 does not have; everything else stays, so that a cache learns of it.
@@ -99,7 +99,8 @@ def model_response(
 
 def etag_of(body: bytes) -> str:
     """The strong entity-tag of *body*, quotes included."""
-    return f'"{blake2b(body, digest_size=_ETAG_BYTES).hexdigest()}"'
+    # SHA-256, for which processors have instructions: a large answer is hashed at more than twice the speed of BLAKE2.
+    return f'"{sha256(body).hexdigest()[:_ETAG_CHARACTERS]}"'
 
 
 def _check_accepted(request: Request, operation: Operation) -> None:
