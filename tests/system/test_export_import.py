@@ -1,10 +1,6 @@
 """A tenant exported and imported into another, against a real ATS on each database."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,160 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catrelay.exchange.nodes import Node, end_of
-from catrelay.exchange.objects import OBJECT_KINDS
-from catrelay.exchange.records import Records
-from catrelay.problems import Problem
+from tests.command import run_command
+from tests.system.filling import Filling, Step, steps
+from tests.system.sameness import assert_same, without_links
 from tests.tenants import Document, Tenants, tenants
-
-_names = st.sampled_from(["North", "South", "East"])
-_codes = st.sampled_from([None, None, "N", "S"])
-
-
-_ACTS = (
-    "category",
-    "value",
-    "value",
-    "value",
-    "org",
-    "remap",
-    "remap",
-    "inactivate",
-    "restore",
-    "undo",
-    "job",
-    "job",
-    "user",
-    "candidate",
-)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that is done to a tenant; what it names is drawn from what is there by then."""
-
-    act: str
-    name: str
-    code: str | None
-    key: int | None
-    one: int
-    other: int
-    flag: bool
-
-
-steps = st.builds(
-    Step,
-    act=st.sampled_from(_ACTS),
-    name=_names,
-    code=_codes,
-    key=st.sampled_from([None, None, 1, 2, 3]),
-    one=st.integers(0, 99),
-    other=st.integers(0, 99),
-    flag=st.booleans(),
-)
-
-
-class Filling:
-    """Fills a tenant step by step; what the ATS refuses does not happen."""
-
-    def __init__(self, ats: Tenants, tenant: str) -> None:
-        self._ats = ats
-        self._tenant = tenant
-        orgs = ats.call(tenant, "GET", "")["orgsCategory"]
-        self._categories = [orgs]
-        self._values: list[tuple[int, int]] = []
-        self._users: list[int] = []
-
-    def fill(self, script: list[Step]) -> None:
-        for step in script:
-            with suppress(Problem):
-                getattr(self, f"_{step.act}")(step)
-
-    def _call(self, path: str, body: Document) -> Any:
-        given = {name: member for name, member in body.items() if member is not None}
-        return self._ats.call(self._tenant, "POST", path, given)
-
-    def _category(self, step: Step) -> None:
-        rules = {"mandatory": step.flag and step.one > 50, "canMultiSelect": step.one % 2 == 0}
-        body = {"name": step.name, "code": step.code, "jobRules": rules, "key": "LOCATION" if step.one > 70 else None}
-        self._categories.append(self._call("/categories", body)["id"])
-
-    def _value(self, step: Step) -> None:
-        category = self._categories[-1]
-        mates = [value for within, value in self._values if within == category]
-        parent = mates[step.other % len(mates)] if mates and step.flag else None
-        body = {
-            "name": step.name,
-            "code": step.code,
-            "externalId": step.key and f"key-{step.key}",
-            "parent": parent,
-            "sequence": step.one if step.one > 80 else None,
-        }
-        self._values.append((category, self._call(f"/categories/byID/{category}/values", body)["id"]))
-
-    def _org(self, step: Step) -> None:
-        value = self._call("/orgs/values", {"name": step.name, "code": step.code})["id"]
-        self._values.append((self._categories[0], value))
-
-    def _change(self, step: Step, **members: Any) -> None:
-        if not self._values:
-            return
-        category, value = self._values[step.one % len(self._values)]
-        self._call(f"/categories/byID/{category}/values", {"id": value, **members})
-
-    def _undo(self, step: Step) -> None:
-        journal = self._ats.call(self._tenant, "GET", "/categories/remapped")["results"]
-        remaps = [entry for entry in journal if entry["operation"] == "remap"]
-        if remaps:
-            entry = remaps[step.one % len(remaps)]
-            self._call(f"/categories/byID/{entry['category']}/values/undo", {"seq": entry["seq"]})
-
-    def _remap(self, step: Step) -> None:
-        if self._values:
-            category, _ = self._values[step.one % len(self._values)]
-            mates = [value for within, value in self._values if within == category]
-            self._change(step, available=False, remappedTo=mates[step.other % len(mates)])
-
-    def _inactivate(self, step: Step) -> None:
-        self._change(step, available=False)
-
-    def _restore(self, step: Step) -> None:
-        self._change(step, available=True)
-
-    def _job(self, step: Step) -> None:
-        references: dict[int, list[int]] = {}
-        for category, value in self._values[step.one % 3 :: 3]:
-            references.setdefault(category, []).append(value)
-        orgs = references.pop(self._categories[0], [None])
-        body = {
-            "title": step.name,
-            "code": step.code,
-            "externalId": step.key and f"job-{step.key}",
-            "templateFlag": step.flag or None,
-            "status": "active",
-            "org": orgs[0],
-            "manager": {"id": self._users[step.other % len(self._users)]} if self._users else None,
-            "categories": [{"category": category, "values": values} for category, values in references.items()],
-        }
-        self._call("/jobs", body)
-
-    def _user(self, step: Step) -> None:
-        orgs = [value for category, value in self._values if category == self._categories[0]]
-        body = {
-            "externalId": step.key and f"user-{step.key}",
-            "person": {"givenName": step.name},
-            "login": {"entityID": "idp", "nameID": str(step.one)} if step.flag else None,
-            "orgs": orgs[step.other % 2 :: 2],
-        }
-        user = self._call("/users", body)["id"]
-        self._users.append(user)
-        if step.one % 4 == 0:
-            self._ats.call(self._tenant, "PATCH", f"/users/byID/{user}", {"activeFlag": False})
-
-    def _candidate(self, step: Step) -> None:
-        chosen = [(category, value) for category, value in self._values if category != self._categories[0]]
-        references = [{"category": category, "values": [value]} for category, value in chosen[step.one % 3 :][:1]]
-        self._call("/candidates", {"person": {"givenName": step.name}, "categories": references})
 
 
 @pytest.fixture
@@ -393,11 +239,10 @@ def test_locations_move_when_their_places_have_become_leaves(ats: Tenants, tmp_p
 
 
 def test_a_journal_that_was_compacted_is_exported_as_far_as_it_is_kept(
-    ats: Tenants, database_url: str, tmp_path: Path
+    ats: Tenants, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     moved(ats)
-    command = [sys.executable, "-m", "catrelay", "ats", "compact", "--database", database_url, "--keep-days", "0"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert run_command(capsys, "ats", "compact", "--database", database_url, "--keep-days", "0").status == 0
 
     content = ats.export("acme")
 
@@ -445,82 +290,3 @@ def test_a_category_that_is_deleted_while_an_export_runs_is_not_referenced(ats: 
 
     assert imported.told == []
     assert all("categories" not in job for job in ats.everything("beta")["jobs"].values())
-
-
-def without_links(everything: Any) -> Any:
-    """*everything* without what is signed anew in every answer."""
-    if isinstance(everything, dict):
-        return {name: without_links(each) for name, each in everything.items() if name != "preSignedUri"}
-    if isinstance(everything, list):
-        return [without_links(each) for each in everything]
-    return everything
-
-
-def assert_same(source: Document, target: Document, before: Document, map_file: Path) -> None:
-    records = Records(map_file)
-    categories = records.targets("category")
-    values = records.targets("value")
-    users, jobs, candidates = (records.targets(kind) for kind in OBJECT_KINDS)
-    records.close()
-    assert len(set(values.values())) == len(values)
-    for category, document in source["categories"].items():
-        found = target["categories"][categories[category]]
-        assert {name: found[name] for name in document if name != "id"} == {
-            name: member for name, member in document.items() if name != "id"
-        }
-    for category, nodes in source["values"].items():
-        for node in nodes.values():
-            assert_same_value(node, nodes, target["values"][categories[category]], values)
-    ends = {node.id: end_of(node, nodes) for nodes in source["values"].values() for node in nodes.values()}
-    there = {i: values[e.id] for i, e in ends.items() if e}
-    for user in source["users"].values():
-        found = target["users"][users[user["id"]]]
-        assert {name: found.get(name) for name in ("externalId", "login", "activeFlag")} == {
-            name: user.get(name, found.get(name)) for name in ("externalId", "login", "activeFlag")
-        }
-        assert found.get("orgs", []) == sorted(there[org] for org in user.get("orgs", ()))
-    for candidate in source["candidates"].values():
-        found = target["candidates"][candidates[candidate["id"]]]
-        assert found["person"] == candidate["person"]
-        assert_same_references(candidate, found, categories, there)
-    for job in source["jobs"].values():
-        found = target["jobs"][jobs[job["id"]]]
-        if "manager" in job:
-            assert found["manager"]["id"] == users[job["manager"]["id"]]
-        assert_same_job(job, found, categories, there)
-    for category, nodes in before["values"].items():
-        for node in nodes.values():
-            if node.id not in values.values():
-                assert target["values"][category][node.id] == node
-
-
-def assert_same_value(node: Node, nodes: dict[int, Node], there: dict[int, Node], values: dict[int, int]) -> None:
-    found = there[values[node.id]]
-    assert found.available == node.available
-    assert found.name == node.name
-    assert found.parent == (None if node.parent is None else values[node.parent])
-    for name in ("code", "external_id", "sequence", "location"):
-        if getattr(node, name) is not None:
-            assert getattr(found, name) == getattr(node, name)
-    end, found_end = end_of(node, nodes), end_of(found, there)
-    if end is not None:
-        assert found_end is not None
-        assert found_end.id == values[end.id]
-
-
-def assert_same_job(job: Document, found: Document, categories: dict[int, int], values: dict[int, int]) -> None:
-    for name in ("title", "code", "externalId", "templateFlag", "status"):
-        if name in job:
-            assert found[name] == job[name]
-    if "org" in job:
-        assert found["org"] == values[job["org"]]
-    assert_same_references(job, found, categories, values)
-
-
-def assert_same_references(
-    source: Document, found: Document, categories: dict[int, int], values: dict[int, int]
-) -> None:
-    """In the categories that both have; in others the target may have more."""
-    wanted = {categories[e["category"]]: {values[v] for v in e["values"]} for e in source.get("categories", ())}
-    mapped = {e["category"]: e["values"] for e in found.get("categories", ()) if e["category"] in categories.values()}
-    assert {category: set(each) for category, each in mapped.items()} == wanted

@@ -5,22 +5,12 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from catrelay.cli import main
 from catrelay.cli.services import load_service
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended, and what it printed."""
-
-    status: object
-    out: str
-    err: str
-
+from tests.command import Outcome, run_command
 
 Catrelay = Callable[..., Outcome]
 Options = list[str]
@@ -39,13 +29,7 @@ def same_environment_afterwards() -> Iterator[None]:
 def catrelay(capsys: pytest.CaptureFixture[str]) -> Catrelay:
     """Runs `catrelay` with the given arguments."""
 
-    def run(*arguments: str) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capsys.readouterr()
-        return Outcome(ended.value.code or 0, captured.out, captured.err)
-
-    return run
+    return partial(run_command, capsys)
 
 
 @pytest.fixture
