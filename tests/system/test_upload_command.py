@@ -1,16 +1,20 @@
 """`catrelay upload`, against a suite."""
 
+import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.command import Outcome, run_command
 from tests.system.suites import Up, up
+
+Upload = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -40,92 +44,99 @@ def written(folder: Path, document: object) -> Path:
     return path
 
 
-def upload(running: Up, what: str, *arguments: object, answer: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "catrelay", "upload", what, *map(str, arguments)]
-    return subprocess.run(
-        [*command, "--suite", str(running.ready_file)], input=answer, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def upload(running: Up, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Upload:
+    """Runs `catrelay upload` with the given arguments, and with *answer* for whatever it asks."""
+
+    def run(what: str, *arguments: object, answer: str = "") -> Outcome:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        where = ["--suite", str(running.ready_file)]
+        return run_command(capsys, "upload", what, *map(str, arguments), *where)
+
+    return run
 
 
 def names(running: Up, path: str) -> Any:
     return [value["name"] for value in running.get("ats", path).json()]
 
 
-def test_the_plan_is_shown_and_a_dry_run_stops_there(running: Up, category: int, tmp_path: Path) -> None:
+def test_the_plan_is_shown_and_a_dry_run_stops_there(
+    running: Up, upload: Upload, category: int, tmp_path: Path
+) -> None:
     file = written(tmp_path, {"testFlag": False, "categoryValues": [{"name": "Newtown", "values": []}]})
 
-    planned = upload(running, "values", file, "--category", category, "--dry-run", "--json")
+    planned = upload("values", file, "--category", category, "--dry-run", "--json")
 
-    assert planned.returncode == 0, planned.stderr
-    assert [(item["operation"], item["name"]) for item in json.loads(planned.stdout)["items"]] == [
-        ("create", "Newtown")
-    ]
+    assert planned.status == 0, planned.err
+    assert [(item["operation"], item["name"]) for item in json.loads(planned.out)["items"]] == [("create", "Newtown")]
     assert names(running, f"/categories/byID/{category}/values") == []
 
 
-def test_a_list_of_values_is_uploaded_after_the_plan_was_confirmed(running: Up, category: int, tmp_path: Path) -> None:
+def test_a_list_of_values_is_uploaded_after_the_plan_was_confirmed(
+    running: Up, upload: Upload, category: int, tmp_path: Path
+) -> None:
     file = written(tmp_path, [{"name": "Newtown"}, {"name": "Brooklyn"}])
 
-    declined = upload(running, "values", file, "--category", category, answer="n\n")
-    confirmed = upload(running, "values", file, "--category", category, answer="y\n")
+    declined = upload("values", file, "--category", category, answer="n\n")
+    confirmed = upload("values", file, "--category", category, answer="y\n")
 
-    assert (declined.returncode, confirmed.returncode) == (1, 0)
-    assert declined.stderr.endswith("catrelay: nothing was changed\n")
-    assert "create\t\tNewtown\t" in declined.stdout
-    assert "2 create" in confirmed.stderr
+    assert (declined.status, confirmed.status) == (1, 0)
+    assert declined.err.endswith("catrelay: nothing was changed\n")
+    assert "create\t\tNewtown\t" in declined.out
+    assert "2 create" in confirmed.err
     assert names(running, f"/categories/byID/{category}/values") == ["Brooklyn", "Newtown"]
 
 
-def test_with_json_nothing_else_is_printed(running: Up, category: int, tmp_path: Path) -> None:
+def test_with_json_nothing_else_is_printed(upload: Upload, category: int, tmp_path: Path) -> None:
     file = written(tmp_path, [{"name": "Newtown"}])
 
-    uploaded = upload(running, "values", file, "--category", category, "--yes", "--json")
+    uploaded = upload("values", file, "--category", category, "--yes", "--json")
 
-    assert [item["name"] for item in json.loads(uploaded.stdout)["items"]] == ["Newtown"]
+    assert [item["name"] for item in json.loads(uploaded.out)["items"]] == ["Newtown"]
 
 
-def test_the_org_tree_is_uploaded_too(running: Up, tmp_path: Path) -> None:
-    uploaded = upload(running, "orgs", written(tmp_path, [{"name": "Head Office"}]), "--yes")
+def test_the_org_tree_is_uploaded_too(running: Up, upload: Upload, tmp_path: Path) -> None:
+    uploaded = upload("orgs", written(tmp_path, [{"name": "Head Office"}]), "--yes")
 
-    assert uploaded.returncode == 0, uploaded.stderr
+    assert uploaded.status == 0, uploaded.err
     assert names(running, "/orgs/values") == ["Head Office"]
 
 
-def test_failed_items_fail_the_command(running: Up, category: int, tmp_path: Path) -> None:
+def test_failed_items_fail_the_command(running: Up, upload: Upload, category: int, tmp_path: Path) -> None:
     file = written(tmp_path, [{"id": 999_999, "name": "Nowhere"}, {"name": "Newtown"}])
 
-    uploaded = upload(running, "values", file, "--category", category, "--yes")
+    uploaded = upload("values", file, "--category", category, "--yes")
 
-    assert uploaded.returncode == 1
-    assert uploaded.stderr.endswith("catrelay: 1 items failed\n")
+    assert uploaded.status == 1
+    assert uploaded.err.endswith("catrelay: 1 items failed\n")
     assert names(running, f"/categories/byID/{category}/values") == ["Newtown"]
 
 
-def test_many_inactivations_must_be_meant(running: Up, category: int, tmp_path: Path) -> None:
+def test_many_inactivations_must_be_meant(running: Up, upload: Upload, category: int, tmp_path: Path) -> None:
     file = written(tmp_path, [{"name": f"Suburb {number:02}"} for number in range(20)])
-    assert upload(running, "values", file, "--category", category, "--yes").returncode == 0
+    assert upload("values", file, "--category", category, "--yes").status == 0
     empty = written(tmp_path, [])
 
-    stopped = upload(running, "values", empty, "--category", category, "--yes")
-    meant = upload(running, "values", empty, "--category", category, "--yes", "--confirm-inactivations")
+    stopped = upload("values", empty, "--category", category, "--yes")
+    meant = upload("values", empty, "--category", category, "--yes", "--confirm-inactivations")
 
-    assert stopped.returncode == 1
-    assert "it would inactivate 20 of 20 values" in stopped.stderr
-    assert meant.returncode == 0, meant.stderr
+    assert stopped.status == 1
+    assert "it would inactivate 20 of 20 values" in stopped.err
+    assert meant.status == 0, meant.err
     assert names(running, f"/categories/byID/{category}/values") == []
 
 
-def test_a_dry_run_says_that_the_guard_would_stop_the_upload(running: Up, category: int, tmp_path: Path) -> None:
+def test_a_dry_run_says_that_the_guard_would_stop_the_upload(upload: Upload, category: int, tmp_path: Path) -> None:
     file = written(tmp_path, [{"name": "Newtown"}])
-    assert upload(running, "values", file, "--category", category, "--yes").returncode == 0
+    assert upload("values", file, "--category", category, "--yes").status == 0
     empty = written(tmp_path, [])
 
-    stopped = upload(running, "values", empty, "--category", category, "--dry-run")
-    meant = upload(running, "values", empty, "--category", category, "--dry-run", "--confirm-inactivations")
+    stopped = upload("values", empty, "--category", category, "--dry-run")
+    meant = upload("values", empty, "--category", category, "--dry-run", "--confirm-inactivations")
 
-    assert stopped.returncode == 1
-    assert "it would inactivate 1 of 1 values" in stopped.stderr
-    assert meant.returncode == 0, meant.stderr
+    assert stopped.status == 1
+    assert "it would inactivate 1 of 1 values" in stopped.err
+    assert meant.status == 0, meant.err
 
 
 def test_what_only_the_upload_itself_shows_to_be_too_much_fails_it(running: Up, category: int, tmp_path: Path) -> None:
@@ -144,17 +155,19 @@ def test_what_only_the_upload_itself_shows_to_be_too_much_fails_it(running: Up, 
     assert names(running, f"/categories/byID/{category}/values") == ["Newtown"]
 
 
-def test_a_plan_tells_what_it_touches_and_what_looks_renamed(running: Up, category: int, tmp_path: Path) -> None:
+def test_a_plan_tells_what_it_touches_and_what_looks_renamed(
+    running: Up, upload: Upload, category: int, tmp_path: Path
+) -> None:
     path = f"/categories/byID/{category}/values"
     old = made(running, path, {"name": "Brookyln"})["id"]
     made(running, "/jobs", {"title": "Baker", "categories": [{"category": category, "values": [old]}]})
     file = written(tmp_path, [{"name": "Brooklyn"}])
 
-    planned = upload(running, "values", file, "--category", category, "--dry-run", "--confirm-inactivations")
+    planned = upload("values", file, "--category", category, "--dry-run", "--confirm-inactivations")
 
-    assert planned.returncode == 0, planned.stderr
-    assert "At the values that go: 1 jobs" in planned.stderr
-    assert f"Renamed? {old} goes and /categoryValues/0 is like it: " in planned.stderr
+    assert planned.status == 0, planned.err
+    assert "At the values that go: 1 jobs" in planned.err
+    assert f"Renamed? {old} goes and /categoryValues/0 is like it: " in planned.err
 
 
 @pytest.mark.parametrize(
@@ -162,13 +175,13 @@ def test_a_plan_tells_what_it_touches_and_what_looks_renamed(running: Up, catego
     [('[{"name": 1}]', "is wrong at /categoryValues/0/name"), ("[", "is not JSON"), ('"text"', "is wrong at ")],
 )
 def test_a_file_that_is_no_tree_is_refused_before_anything_is_sent(
-    running: Up, category: int, tmp_path: Path, content: str, said: str
+    upload: Upload, category: int, tmp_path: Path, content: str, said: str
 ) -> None:
     path = tmp_path / "tree.json"
     path.write_text(content)
 
-    refused = upload(running, "values", path, "--category", category, "--yes")
+    refused = upload("values", path, "--category", category, "--yes")
 
-    assert refused.returncode == 1
-    assert said in refused.stderr
-    assert refused.stderr.count("\n") == 1
+    assert refused.status == 1
+    assert said in refused.err
+    assert refused.err.count("\n") == 1
