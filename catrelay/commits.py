@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 
 Written = TypeVar("Written")
@@ -26,8 +27,11 @@ MAX_PARTS = 64
 class Owed(Protocol):
     """What the parts of a transaction owe the database until it is committed."""
 
+    def settle(self, connection: Connection) -> None:
+        """Write that for which others look. Called before a part writes by statements of its own."""
+
     def pay(self, connection: Connection) -> None:
-        """Write it. Called right before the commit, and before a part that has to see all that was written."""
+        """Write it all. Called right before the commit, and before a part that has to see all that was written."""
 
 
 OwedKind = TypeVar("OwedKind", bound=Owed)
@@ -41,7 +45,7 @@ class Transaction:
         self.parts = 0
         self._full_from = time.monotonic() + max_seconds
         self._owed: dict[Hashable, Owed] = {}
-        self._has_savepoint = False
+        self._is_marked = self._has_savepoint = False
         self._ended = threading.Event()
         self.error: BaseException | None = None
 
@@ -62,41 +66,53 @@ class Transaction:
         owed: Any = self._owed[key]
         return owed  # type: ignore[no-any-return]
 
-    def _pay(self) -> None:
-        """Write what is owed, and forget it: a part that follows may change it in the database itself."""
-        for owed in self._owed.values():
-            owed.pay(self.connection)
-        self._owed.clear()
+    def mark(self) -> None:
+        """Have the present part's statements from here on rolled back with it, should it fail.
 
-    @contextmanager
-    def part(self, *, sees_all: bool) -> Iterator["Transaction"]:
-        """One writer's statements. sees_all: that what is owed is written before.
-
-        The first needs no savepoint: all there is to roll back is its own.
+        Called before its first statement that writes; what the parts before left to be settled is written first.
         """
-        if self.parts == 0:
-            self.connection.begin()
-            yield self
-        else:
-            self._set_savepoint(sees_all)
-            owed_before = dict(self._owed)
-            try:
-                yield self
-            except BaseException:
-                self._owed = owed_before  # what was read under locks that are released now is not to be relied on
-                self._roll_back_alone()
-                raise
-        self.parts += 1
-
-    def _set_savepoint(self, sees_all: bool) -> None:
+        if self._is_marked:
+            return
         try:
-            if sees_all:
-                self._pay()
+            for owed in self._owed.values():
+                owed.settle(self.connection)
             self._execute(*["RELEASE SAVEPOINT part"] if self._has_savepoint else [], "SAVEPOINT part")
         except BaseException as error:
             self.error = error
             raise
-        self._has_savepoint = True
+        self._is_marked = self._has_savepoint = True
+
+    @contextmanager
+    def part(self, *, sees_all: bool) -> Iterator["Transaction"]:
+        """One writer's statements. sees_all: that what is owed is written before, and that it need not call *mark*."""
+        if self.parts == 0:
+            self.connection.begin()
+        # The first needs no savepoint: all there is to roll back is its own.
+        self._is_marked = self.parts == 0
+        if sees_all:
+            self._pay()
+            self.mark()
+        owed_before = dict(self._owed)
+        try:
+            yield self
+        except BaseException as error:
+            self._owed = owed_before  # what was read under locks that are released now is not to be relied on
+            if self.parts and self._is_marked:
+                self._roll_back_alone()
+            elif self.parts and self._is_aborted():
+                self.error = error
+            raise
+        self.parts += 1
+
+    def _pay(self) -> None:
+        """Write what is owed, and forget it: a part that follows may change it in the database itself."""
+        try:
+            for owed in self._owed.values():
+                owed.pay(self.connection)
+        except BaseException as error:
+            self.error = error
+            raise
+        self._owed.clear()
 
     def _roll_back_alone(self) -> None:
         try:
@@ -107,13 +123,22 @@ class Transaction:
             self.error = error
             raise
 
+    def _is_aborted(self) -> bool:
+        """Whether the database itself gave the transaction up. PostgreSQL would take its commit and roll it back."""
+        if self.connection.dialect.name == "sqlite":
+            return not self._driver.in_transaction
+        return bool(self._driver.info.transaction_status == TransactionStatus.INERROR)
+
     def _execute(self, *statements: str) -> None:
-        driver: Any = self.connection.connection.driver_connection
         if self.connection.dialect.name == "sqlite":
             for statement in statements:
-                driver.execute(statement)
+                self._driver.execute(statement)
         else:
-            driver.execute("; ".join(statements), prepare=False)  # in one trip
+            self._driver.execute("; ".join(statements), prepare=False)  # in one trip
+
+    @property
+    def _driver(self) -> Any:
+        return self.connection.connection.driver_connection
 
     def end(self) -> None:
         """Commit, or roll back when no part succeeded, and tell those who wait for it."""

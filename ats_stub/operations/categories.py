@@ -52,4 +52,5 @@ def delete_category(unit: WriteUnit, category_id: int, *, force: bool) -> None:
     for value in sorted(unit.values.available(category.id), key=lambda value: value.id):
         journal.inactivate(unit, value)
     unit.categories.delete(category.id)
+    unit.values.forget()
     unit.changes.append(Change("category", category.id, "delete"))

@@ -42,16 +42,15 @@ def write_values(
     journal.check_journal(unit, category.id)
     results: list[BatchResult] = []
     _look_up(unit, category, writes)
-    with unit.values.gathering():
-        for index, write in enumerate(writes):
-            try:
-                value, created = _write(unit, category, write)
-            except Problem as problem:
-                if atomic:
-                    raise _of_node(problem, index) from problem
-                results.append(BatchResult(status=problem.status, problem=problem.document()))
-            else:
-                results.append(BatchResult(status=201 if created else 200, value=value.as_answered()))
+    for index, write in enumerate(writes):
+        try:
+            value, created = _write(unit, category, write)
+        except Problem as problem:
+            if atomic:
+                raise _of_node(problem, index) from problem
+            results.append(BatchResult(status=problem.status, problem=problem.document()))
+        else:
+            results.append(BatchResult(status=201 if created else 200, value=value.as_answered()))
     return BatchResults(results=tuple(results))
 
 

@@ -1,9 +1,9 @@
 """Categories, without their values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
 
 from ats_stub.store import schema
 from catrelay.models import Category, Rules
@@ -21,12 +21,16 @@ class CategoryStore:
     """The categories of a tenant, its org tree's included.
 
     known: those that were read before in the same transaction. Emptied by any change, also by one that fails later.
+    to_write: the connection, once it may be written to.
     """
 
-    def __init__(self, connection: Connection, tenant: int, known: dict[int, Category]) -> None:
+    def __init__(
+        self, connection: Connection, tenant: int, known: dict[int, Category], to_write: Callable[[], Connection]
+    ) -> None:
         self._connection = connection
         self._tenant = tenant
         self._known = known
+        self._to_write = to_write
 
     def listed(self, *, orgs_category: int) -> list[Category]:
         """All but the org tree's, by id."""
@@ -50,15 +54,13 @@ class CategoryStore:
 
     def insert(self, category: Category) -> None:
         """Add a category."""
-        self._forget()
         row = {"tenant": self._tenant, "id": category.id, "key": category.key} | _columns(category)
-        self._connection.execute(insert(table).values(row))
+        self._change(insert(table).values(row))
 
     def update(self, category: Category) -> None:
         """Store a category's new state."""
-        self._forget()
         known = (table.c.tenant == self._tenant) & (table.c.id == category.id)
-        self._connection.execute(update(table).where(known).values(_columns(category)))
+        self._change(update(table).where(known).values(_columns(category)))
 
     def version(self, category: int) -> int | None:
         """Grows with every change of the category or of a value of it; None: there is no such category."""
@@ -67,15 +69,15 @@ class CategoryStore:
 
     def delete(self, category: int) -> None:
         """Remove a category and its values, which no object references any more."""
-        self._forget()
         values = schema.category_values
-        self._connection.execute(delete(values).where(values.c.tenant == self._tenant, values.c.category == category))
-        self._connection.execute(delete(table).where(table.c.tenant == self._tenant, table.c.id == category))
+        self._change(delete(values).where(values.c.tenant == self._tenant, values.c.category == category))
+        self._change(delete(table).where(table.c.tenant == self._tenant, table.c.id == category))
 
-    def _forget(self) -> None:
+    def _change(self, statement: Executable) -> None:
         self._known.clear()
-        # What this transaction's part reads from now on is not for the next one: it may yet be rolled back.
+        # What this part of the transaction reads from now on is not for the next one: it may yet be rolled back.
         self._known = {}
+        self._to_write().execute(statement)
 
 
 def _columns(category: Category) -> dict[str, object]:

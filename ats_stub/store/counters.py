@@ -6,6 +6,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.store import schema
 from ats_stub.store.changes import ChangeLog
+from ats_stub.store.gathered import Gathered
 from catrelay.models import Category
 from catrelay.problems import Forbidden
 from catrelay.statements import Statement
@@ -63,12 +64,13 @@ class Tally:
     """What the writes to a tenant that share a transaction have counted so far, written once, before the commit.
 
     counters: as they are after the last of these writes. Each works on a copy, and what fails is never added.
-    categories: known to these writes.
+    categories: known to these writes. values: what they gathered.
     """
 
     tenant: int
     counters: Counters
     categories: dict[int, Category] = field(default_factory=dict)
+    values: Gathered = field(default_factory=Gathered)
     _changes: list[dict[str, object]] = field(default_factory=list)
     _versions: dict[int, int] = field(default_factory=dict)
 
@@ -77,15 +79,21 @@ class Tally:
         """Of a tenant that nobody else writes to before the commit."""
         return cls(tenant, read_counters(connection, tenant, lock=True))
 
-    def add(self, counters: Counters, changes: ChangeLog) -> None:
+    def add(self, counters: Counters, changes: ChangeLog, values: Gathered) -> None:
         """Add a write that succeeded. A category's version is the position of its last change."""
+        self.values.add(values)
         rows = changes.rows(after=counters.position)
         self.counters = replace(counters, position=counters.position + len(rows))
         self._changes += rows
         self._versions |= dict.fromkeys(changes.categories, self.counters.position)
 
+    def settle(self, connection: Connection) -> None:
+        """Write the values."""
+        self.values.write(connection)
+
     def pay(self, connection: Connection) -> None:
-        """Write the change log rows, the categories' versions and the counters."""
+        """Write the values, the change log rows, the categories' versions and the counters."""
+        self.settle(connection)
         _LOG.run(connection, *self._changes)
         _SET_VERSION.run(
             connection,

@@ -25,7 +25,7 @@ from ats_stub.store.moves import MoveStore, PieceSizes
 from ats_stub.store.search import SearchIndex, search_index
 from ats_stub.store.subscriptions import SubscriptionStore
 from ats_stub.store.users import UserStore
-from ats_stub.store.values import ValueStore
+from ats_stub.store.values import ValueStore, WriteValueStore
 from catrelay.commits import Transaction
 from catrelay.database import Database
 from catrelay.lookup import Lookup
@@ -109,12 +109,12 @@ class Store:
     @contextmanager
     def _unit(self, transaction: Transaction, author: "Author") -> Iterator["WriteUnit"]:
         tally = transaction.owed(author.tenant, partial(Tally.of, tenant=author.tenant))
-        unit = WriteUnit(self, transaction.connection, tally, author)
+        unit = WriteUnit(self, transaction, tally, author)
         yield unit
-        tally.add(unit.counters, unit.changes)
+        tally.add(unit.counters, unit.changes, unit.gathered)
 
     def _go_on(self, unit: "WriteUnit") -> None:
-        if unit.moves.has_started:
+        if unit.leaves_links_behind:
             self.moving.set()
 
 
@@ -152,16 +152,21 @@ class Unit:
 
     def __init__(self, store: Store, connection: Connection, tenant: int, counters: Counters) -> None:
         self._store = store
-        self.connection = connection
+        self._connection = connection
         self.tenant = tenant
         self.counters = counters
         self.file_rules = store.file_rules
         self._known_categories: dict[int, Category] = {}
 
+    @property
+    def connection(self) -> Connection:
+        """For statements of one's own."""
+        return self._connection
+
     @cached_property
     def categories(self) -> CategoryStore:
         """Categories, without their values."""
-        return CategoryStore(self.connection, self.tenant, self._known_categories)
+        return CategoryStore(self._connection, self.tenant, self._known_categories, lambda: self.connection)
 
     @cached_property
     def values(self) -> ValueStore:
@@ -217,16 +222,36 @@ class Unit:
 class WriteUnit(Unit):
     """One tenant's data within one transaction.
 
-    Ids, journal entries and change log rows take their numbers from the locked counters.
+    Ids, journal entries and change log rows take their numbers from the locked counters. gathered: values to be
+    written. A unit that does nothing but that leaves nothing to roll back.
     """
 
-    def __init__(self, store: Store, connection: Connection, tally: Tally, author: Author) -> None:
-        super().__init__(store, connection, author.tenant, replace(tally.counters))
+    def __init__(self, store: Store, transaction: Transaction, tally: Tally, author: Author) -> None:
+        super().__init__(store, transaction.connection, author.tenant, replace(tally.counters))
+        self._transaction = transaction
         self._known_categories = tally.categories
+        self.gathered = tally.values.child()
         self.app = author.app
         self.now = author.now
         self.conditions = author.conditions
         self.changes = ChangeLog(author.tenant, author.now)
+
+    @property
+    def connection(self) -> Connection:
+        """For statements of one's own, which see what was written before."""
+        self._transaction.mark()
+        self.gathered.write(self._connection)
+        return self._connection
+
+    @cached_property
+    def values(self) -> WriteValueStore:
+        """Values of all categories."""
+        return WriteValueStore(self._connection, self.tenant, self.gathered, lambda: self.connection)
+
+    @property
+    def leaves_links_behind(self) -> bool:
+        """Whether a remap was made whose links have to follow."""
+        return "moves" in vars(self) and self.moves.has_started
 
     @cached_property
     def answers(self) -> AnswerStore:

@@ -1,9 +1,6 @@
 """Values of categories."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
+from ats_stub.store.gathered import Gathered
 from ats_stub.store.texts import joined, json_array
 from catrelay.models import Location
 from catrelay.statements import Statement
@@ -73,55 +71,32 @@ _DOCUMENTS = Statement(select(joined(table.c.node, ",")).where(*_AVAILABLE))
 
 
 class ValueStore:
-    """The values of a tenant. Remembers what it read and wrote, so that the rules ask the database once."""
+    """The values of a tenant. Remembers what it read, so that the rules ask the database once."""
 
-    def __init__(self, connection: Connection, tenant: int) -> None:
+    def __init__(self, connection: Connection, tenant: int, gathered: Gathered | None = None) -> None:
         self._connection = connection
         self._tenant = tenant
-        self._known: dict[int, Value | None] = {}
-        self._known_externally: dict[tuple[int, str], Value | None] = {}
-        self._is_gathering = False
-        self._gathered: list[tuple[Statement, dict[str, object]]] = []
+        self._gathered = gathered or Gathered()
 
     def value(self, value_id: int) -> Value | None:
         """One value of any category, available or not."""
-        if value_id not in self._known:
+        known = self._gathered.by_id
+        if value_id not in known:
             row = _BY_ID.row(self._connection, tenant=self._tenant, id=value_id)
-            self._known[value_id] = None if row is None else _value(row)
-        return self._known[value_id]
+            known[value_id] = None if row is None else _value(row)
+        return known[value_id]
 
     def by_external_id(self, category: int, external_id: str) -> Value | None:
         """The value of the category with this externalId, available or not."""
-        key = category, external_id
-        if key not in self._known_externally:
+        known, key = self._gathered.by_external_id, (category, external_id)
+        if key not in known:
             row = _BY_EXTERNAL_ID.row(self._connection, tenant=self._tenant, category=category, external_id=external_id)
-            self._known_externally[key] = None if row is None else _value(row)
-        return self._known_externally[key]
+            known[key] = None if row is None else _value(row)
+        return known[key]
 
     def children(self, value_id: int) -> Sequence[int]:
         """The ids of the value's children."""
-        self._write_gathered()
         return [child for (child,) in _CHILDREN.rows(self._connection, tenant=self._tenant, parent=value_id)]
-
-    def look_up(self, category: int, ids: Collection[int], external_ids: Collection[str]) -> None:
-        """Read all these at once: the rules will ask for them."""
-        of_tenant = select(*_FIELDS).where(table.c.tenant == self._tenant)
-        if ids:
-            found = map(_value, self._connection.execute(of_tenant.where(table.c.id.in_(ids))))
-            self._known |= dict.fromkeys(ids) | {value.id: value for value in found}
-        if external_ids:
-            named = of_tenant.where(table.c.category == category, table.c.external_id.in_(external_ids))
-            self._known_externally |= dict.fromkeys((category, external_id) for external_id in external_ids)
-            for value in map(_value, self._connection.execute(named)):
-                self._note(value)
-
-    @contextmanager
-    def gathering(self) -> Iterator[None]:
-        """Write many values at once, when the block is left, or before the database is asked about them."""
-        self._is_gathering = True
-        yield
-        self._is_gathering = False
-        self._write_gathered()
 
     def available(self, category: int) -> list[Value]:
         """All available values of the category, in no order."""
@@ -163,30 +138,60 @@ class ValueStore:
         )
         return [_value(row) for row in self._connection.execute(statement)]
 
+
+class WriteValueStore(ValueStore):
+    """The values of a tenant, to be written.
+
+    What is written is gathered; *settle* has to see to it that it is in the database, and is called before a statement
+    for which that matters.
+    """
+
+    def __init__(self, connection: Connection, tenant: int, gathered: Gathered, settle: Callable[[], object]) -> None:
+        super().__init__(connection, tenant, gathered)
+        self._settle = settle
+
+    def children(self, value_id: int) -> Sequence[int]:
+        """The ids of the value's children."""
+        self._settle()
+        return super().children(value_id)
+
+    def available(self, category: int) -> list[Value]:
+        """All available values of the category, in no order."""
+        self._settle()
+        return super().available(category)
+
+    def look_up(self, category: int, ids: Collection[int], external_ids: Collection[str]) -> None:
+        """Read all these at once: the rules will ask for them."""
+        known = self._gathered
+        of_tenant = select(*_FIELDS).where(table.c.tenant == self._tenant)
+        new_ids = [each for each in ids if each not in known.by_id]
+        if new_ids:
+            known.by_id.update(dict.fromkeys(new_ids))
+            for row in self._connection.execute(of_tenant.where(table.c.id.in_(new_ids))):
+                known.note(_value(row))
+        new_names = [each for each in external_ids if (category, each) not in known.by_external_id]
+        if new_names:
+            known.by_external_id.update(dict.fromkeys((category, each) for each in new_names))
+            named = of_tenant.where(table.c.category == category, table.c.external_id.in_(new_names))
+            for row in self._connection.execute(named):
+                known.note(_value(row))
+
     def insert(self, value: Value) -> None:
         """Add a value."""
-        self._write(_INSERT, {"tenant": self._tenant, "id": value.id} | _columns(value))
-        self._note(value)
+        self._gather(value, _INSERT, {"tenant": self._tenant, "id": value.id})
 
     def update(self, value: Value) -> None:
         """Store a value's new state."""
-        self._write(_UPDATE, {"of_tenant": self._tenant, "of_id": value.id} | _columns(value))
-        self._note(value)
+        self._gather(value, _UPDATE, {"of_tenant": self._tenant, "of_id": value.id})
 
-    def _write(self, statement: Statement, row: dict[str, object]) -> None:
-        self._gathered.append((statement, row))
-        if not self._is_gathering:
-            self._write_gathered()
+    def forget(self) -> None:
+        """Know nothing of what was read or written before: values were removed."""
+        self._settle()
+        self._gathered.forget()
 
-    def _write_gathered(self) -> None:
-        for statement, rows in groupby(self._gathered, key=itemgetter(0)):
-            statement.run(self._connection, *(row for _, row in rows))
-        self._gathered.clear()
-
-    def _note(self, value: Value) -> None:
-        self._known[value.id] = value
-        if value.external_id is not None:
-            self._known_externally[value.category, value.external_id] = value
+    def _gather(self, value: Value, statement: Statement, key: dict[str, object]) -> None:
+        self._gathered.rows.append((statement, key | _columns(value)))
+        self._gathered.note(value)
 
 
 def _columns(value: Value) -> dict[str, object]:
