@@ -2,12 +2,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from hypothesis import given
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from catrelay.database import Database, UtcDateTime
@@ -241,3 +242,17 @@ def test_services_share_a_postgresql_database_without_sharing_tables(postgres_da
 def test_another_kind_of_database_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="mysql is not supported"):
         Database("mysql://user@host/db")
+
+
+def test_a_connection_that_broke_while_it_was_idle_fails_nobody(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catrelay.database.MAX_IDLE_SECONDS", 0.0)
+    with closing(Database(postgres_database)) as database, closing(Database(postgres_database)) as other:
+        with database.read() as connection:
+            lost = connection.scalar(text("SELECT pg_backend_pid()"))
+        with other.write() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:lost, 5000)"), {"lost": lost})
+
+        with database.read() as connection:
+            assert connection.scalar(text("SELECT pg_backend_pid()")) != lost
