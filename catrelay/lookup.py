@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Engine
 
 from catrelay.database import Database
-from catrelay.statements import Statement
+from catrelay.statements import Query, Statement
 
 
 class Lookup:
     """Runs *statement* on a pooled connection, which sees what was committed before."""
 
-    def __init__(self, database: Database, statement: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, database: Database, statement: Query) -> None:
         self._engine = database.engine
         self._connection = _as_it_is if database.is_sqlite else _in_autocommit
         self._compiled = Statement(statement).compiled(database.engine.dialect)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection, Delete, Dialect, Insert, LargeBinary, Select, Table, Update
+from sqlalchemy import CompoundSelect, Connection, Delete, Dialect, Insert, LargeBinary, Select, Table, Update
 
 Cell = Callable[[Any], Any]
+Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 
 
 class Statement:
@@ -18,7 +19,7 @@ class Statement:
     Runs within the transaction that its connection is in. Errors are the driver's own.
     """
 
-    def __init__(self, statement: "Select[*tuple[Any, ...]] | Insert | Update | Delete") -> None:
+    def __init__(self, statement: "Query | Insert | Update | Delete") -> None:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
@@ -44,14 +45,14 @@ class Statement:
 class _Compiled:
     """What a driver takes. many: of an insert, what takes all rows at once, as JSON."""
 
-    def __init__(self, statement: "Select[*tuple[Any, ...]] | Insert | Update | Delete", dialect: Dialect) -> None:
+    def __init__(self, statement: "Query | Insert | Update | Delete", dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._sql = str(compiled)
         self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._given = {"".join(name): given for name, given in compiled.params.items()}  # names may be more than text
         binds = [(name, bind.type.dialect_impl(dialect)) for name, bind in getattr(compiled, "binds", {}).items()]
         self._writers = _needed({name: type_.bind_processor(dialect) for name, type_ in binds})
-        columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        columns = list(statement.selected_columns) if isinstance(statement, Select | CompoundSelect) else []
         self._types = [column.type.dialect_impl(dialect) for column in columns]
         self._dialect = dialect
         self._many = _insert_of_json(statement, dialect) if isinstance(statement, Insert) else None

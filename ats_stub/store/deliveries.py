@@ -12,12 +12,15 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
     insert,
+    null,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -27,7 +30,7 @@ from ats_stub.store import schema
 from ats_stub.store.subscriptions import topics_of
 from ats_stub.store.windows import read_window
 from catrelay.database import Database, UtcDateTime
-from catrelay.statements import Statement
+from catrelay.lookup import Lookup
 
 subscriptions = schema.subscriptions
 failing = schema.failing_pings
@@ -46,12 +49,12 @@ def _free(now: "datetime | BindParameter[datetime]", owner: str | BindParameter[
     return or_(leased_until.is_(None), leased_until <= now, leased_by == owner)
 
 
-# Each commit of the ATS is followed by these.
+# Each commit of the ATS is followed by these three, in one.
 _NOW = bindparam("now", type_=UtcDateTime)
 _WORKING = or_(*(subscriptions.c.state == state for state in WORKING))
 _FAILED = and_(failing.c.tenant == subscriptions.c.tenant, failing.c.subscription == subscriptions.c.id)
-_READY = Statement(
-    select(subscriptions.c.tenant, subscriptions.c.id)
+_READY = (
+    select(subscriptions.c.tenant, subscriptions.c.id, cast(null(), UtcDateTime).label("next"))
     .join(counters, counters.c.tenant == subscriptions.c.tenant)
     .where(
         _WORKING,
@@ -63,13 +66,13 @@ _READY = Statement(
         ),
     )
 )
-_NEXT_TRIES = (
-    Statement(select(func.min(subscriptions.c.next_attempt)).where(_WORKING, subscriptions.c.next_attempt > _NOW)),
-    Statement(
-        select(func.min(failing.c.next_attempt))
-        .join(subscriptions, _FAILED)
-        .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
-    ),
+_NEXT_TRY = select(null(), null(), func.min(subscriptions.c.next_attempt)).where(
+    _WORKING, subscriptions.c.next_attempt > _NOW
+)
+_NEXT_RETRY = (
+    select(null(), null(), func.min(failing.c.next_attempt))
+    .join(subscriptions, _FAILED)
+    .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
 )
 
 
@@ -128,15 +131,18 @@ class DeliveryStore:
         self._database = database
         self._owner = owner
         self._lease = lease
+        self._ready = Lookup(database, union_all(_READY, _NEXT_TRY, _NEXT_RETRY))
 
     def ready(self, now: datetime) -> tuple[list[Key], datetime | None]:
         """The subscriptions with something to send that no other deliverer holds, and when the next retry is due."""
-        with self._database.read() as connection:
-            ready = _READY.rows(connection, now=now, owner=self._owner)
-            moments = [
-                moment for tries in _NEXT_TRIES for (moment,) in tries.rows(connection, now=now) if moment is not None
-            ]
-        return [Key(*row) for row in ready], min(moments, default=None)
+        ready: list[Key] = []
+        moments: list[datetime] = []
+        for tenant, subscription, moment in self._ready.rows(now=now, owner=self._owner):
+            if tenant is not None:
+                ready.append(Key(tenant, subscription))
+            elif moment is not None:
+                moments.append(moment)
+        return ready, min(moments, default=None)
 
     def take(self, key: Key, now: datetime) -> Work | None:
         """What there is to do for the subscription, which is leased for at least half a lease from *now*.
