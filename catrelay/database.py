@@ -3,14 +3,13 @@
 All that differs between the two (transactions, locks, migrations at once) sits here.
 """
 
-import math
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from select import POLLIN, poll
 from typing import Any, TypeVar
 
 from alembic import command
@@ -44,8 +43,6 @@ MAX_SHARED_SQLITE_SECONDS = 0.2
 MAX_SHARED_POSTGRESQL_SECONDS = 0.05
 POOL_CONNECTIONS = 10
 POOL_OVERFLOW_CONNECTIONS = 50
-MAX_IDLE_SECONDS = 1.0
-"""Whatever was idle for longer is tried before it is used: a server does not restart faster."""
 MAX_WRITER_THREADS = 40
 """Each writes what belongs together; connections are left for those who read."""
 _MIGRATION_LOCK = 7_265_171
@@ -193,8 +190,7 @@ def _engine(url: str, schema: str) -> Engine:
             max_overflow=POOL_OVERFLOW_CONNECTIONS,
         )
         event.listen(engine, "connect", partial(_prepare_postgresql, schema))
-        event.listen(engine, "checkin", _note_idle)
-        event.listen(engine, "checkout", partial(_check_idle, engine.dialect))
+        event.listen(engine, "checkout", _check_postgresql)
         return engine
     raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite:///path or postgresql://...")
 
@@ -214,17 +210,15 @@ def _prepare_postgresql(schema: str, connection: Any, _entry: ConnectionPoolEntr
     connection.autocommit = False
 
 
-def _note_idle(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info["idle_since"] = time.monotonic()
+def _check_postgresql(connection: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """A server that was restarted costs nobody a failed request: an error here has the pool give another connection.
 
-
-def _check_idle(dialect: Dialect, connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
-    """A server that was restarted costs nobody a failed request: who gets an error here is given another connection."""
-    if time.monotonic() - entry.info.get("idle_since", math.inf) > MAX_IDLE_SECONDS:
-        try:
-            dialect.do_ping(connection)
-        except Exception as error:
-            raise InvalidatePoolError from error
+    An idle connection on which something has come was closed by the server. To ask it would take a trip.
+    """
+    arrived = poll()
+    arrived.register(connection.fileno(), POLLIN)
+    if arrived.poll(0):
+        raise InvalidatePoolError
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -244,10 +244,7 @@ def test_another_kind_of_database_is_refused_by_name() -> None:
         Database("mysql://user@host/db")
 
 
-def test_a_connection_that_broke_while_it_was_idle_fails_nobody(
-    postgres_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("catrelay.database.MAX_IDLE_SECONDS", 0.0)
+def test_a_connection_that_broke_while_it_was_idle_fails_nobody(postgres_database: str) -> None:
     with closing(Database(postgres_database)) as database, closing(Database(postgres_database)) as other:
         with database.read() as connection:
             lost = connection.scalar(text("SELECT pg_backend_pid()"))
