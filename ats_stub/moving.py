@@ -70,7 +70,7 @@ class Mover:
 
     def _make_piece(self, tenant: int) -> None:
         epoch, seq, place = self._reached.pop(tenant, ("", 0, BEGINNING))
-        with self._store.write(tenant, app=APP, now=datetime.now(UTC)) as unit:
+        with self._store.write(tenant, app=APP, now=datetime.now(UTC), is_long=True) as unit:
             began = time.perf_counter()
             # In a backup that was restored meanwhile the same move may have come less far.
             reached = move_on(unit, seq if epoch == unit.counters.epoch else 0, place, self._size)

@@ -218,19 +218,20 @@ class WriterQueue:
         self._is_served = False
 
     @contextmanager
-    def turn(self, *, sees_all: bool = False) -> Iterator[Transaction]:
+    def turn(self, *, sees_all: bool = False, is_long: bool = False) -> Iterator[Transaction]:
         """The transaction, for this thread alone. Left cleanly, what was written is durable; else nothing of it is.
 
-        sees_all: that no other part owes it anything.
+        sees_all: that no other part owes it anything. is_long: that its commit is not for others to wait for.
         """
         self._take_turn()
-        transaction = None
         try:
+            if is_long:
+                self._end_open()
             transaction = self._transaction()
             with transaction.part(sees_all=sees_all):
                 yield transaction
         finally:
-            self._leave(transaction)
+            self._leave(may_be_joined=not is_long)
         transaction.wait()
 
     async def run(self, part: Callable[[Transaction], Written]) -> Written:
@@ -265,7 +266,6 @@ class WriterQueue:
         """Do the first parts of *asked*, those that fit into one transaction. Returns them."""
         served: list[_Asked] = []
         self._take_turn()
-        transaction = None
         try:
             try:
                 transaction = self._transaction()
@@ -278,7 +278,7 @@ class WriterQueue:
                     if not transaction.is_open:
                         break
             finally:
-                self._leave(transaction)
+                self._leave()
             if transaction.parts:
                 transaction.wait()
         except BaseException as error:  # noqa: BLE001 - as above
@@ -301,18 +301,23 @@ class WriterQueue:
             self._waiting.append(mine)
         mine.wait()
 
-    def _leave(self, transaction: Transaction | None) -> None:
+    def _leave(self, *, may_be_joined: bool = True) -> None:
         """Let the next one join the transaction; without a next one, or when it is full or void, end it."""
         with self._mutex:
-            is_joined = bool(self._waiting) and transaction is not None and transaction.is_open
+            is_joined = may_be_joined and bool(self._waiting) and self._open is not None and self._open.is_open
         try:
-            if transaction is not None and not is_joined:
-                self._open = None
-                transaction.end()
+            if not is_joined:
+                self._end_open()
         finally:
             self._pass_on()
-        if transaction is not None and transaction.is_committed:
-            self._on_commit()
+
+    def _end_open(self) -> None:
+        """Commit what others wrote, if it is not yet."""
+        transaction, self._open = self._open, None
+        if transaction is not None:
+            transaction.end()
+            if transaction.is_committed:
+                self._on_commit()
 
     def _pass_on(self) -> None:
         with self._mutex:

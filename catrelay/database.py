@@ -105,12 +105,12 @@ class Database:
                 yield connection
             self._committed()
 
-    def turn(self, part: int) -> AbstractContextManager[Transaction]:
+    def turn(self, part: int, *, is_long: bool = False) -> AbstractContextManager[Transaction]:
         """As *write*, shared also on PostgreSQL: *part* names what is written by one at a time anyway.
 
-        What other turns owe to the transaction is not written before.
+        What other turns owe to the transaction is not written before. is_long: it is not shared.
         """
-        return self._queue(part).turn()
+        return self._queue(part).turn(is_long=is_long)
 
     async def run(self, part: int, act: Callable[[Transaction], Written]) -> Written:
         """What *act* returns in a turn of its own."""

@@ -84,14 +84,21 @@ class Store:
 
     @contextmanager
     def write(
-        self, tenant: int, *, app: str, now: datetime, conditions: Conditions | None = None
+        self,
+        tenant: int,
+        *,
+        app: str,
+        now: datetime,
+        conditions: Conditions | None = None,
+        is_long: bool = False,
     ) -> Iterator["WriteUnit"]:
         """A transaction on one tenant, serialised with its other writes from the first statement on.
 
-        app: who asks for it. Commits on a clean exit, rolls back on any exception.
+        app: who asks for it. is_long: nobody else is to wait for its commit. Commits on a clean exit, rolls back on any
+        exception.
         """
         author = Author(tenant, app, now, conditions or NO_CONDITIONS)
-        with self.database.turn(tenant) as transaction, self._unit(transaction, author) as unit:
+        with self.database.turn(tenant, is_long=is_long) as transaction, self._unit(transaction, author) as unit:
             yield unit
         self._go_on(unit)
 

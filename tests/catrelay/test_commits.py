@@ -132,6 +132,34 @@ def test_a_queue_goes_on_after_it_could_not_connect() -> None:
                 asyncio.run(queue.run(lambda _: None))
 
 
+def test_nobody_waits_for_the_commit_of_a_long_part(database: Database) -> None:
+    """What came before is committed before it begins, what comes after begins when it is committed."""
+    seen: list[list[int]] = []
+    entered, go = threading.Event(), threading.Event()
+
+    def write(number: int, *, is_long: bool = False) -> None:
+        with database.turn(1, is_long=is_long) as transaction:
+            if number == 1:
+                entered.set()
+                go.wait()
+            seen.append(written(database))
+            transaction.mark()
+            transaction.connection.execute(text("INSERT INTO written VALUES (:number)"), {"number": number})
+
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(write, 1)]
+        entered.wait()
+        for place, number in enumerate((2, 3, 4), start=1):
+            futures.append(pool.submit(write, number, is_long=number == 3))
+            while len(database._queue(1)._waiting) < place:
+                pass
+        go.set()
+        for future in futures:
+            future.result()
+
+    assert seen == [[], [], [1, 2], [1, 2, 3]]
+
+
 def test_many_writers_lose_nothing(database: Database) -> None:
     def write(number: int) -> None:
         with database.write() as connection:
