@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -107,8 +107,10 @@ class Transaction:
     def _pay(self) -> None:
         """Write what is owed, and forget it: a part that follows may change it in the database itself."""
         try:
-            for owed in self._owed.values():
-                owed.pay(self.connection)
+            # All of it in one trip to PostgreSQL.
+            with nullcontext() if self._is_sqlite else self._driver.pipeline():
+                for owed in self._owed.values():
+                    owed.pay(self.connection)
         except BaseException as error:
             self.error = error
             raise
@@ -125,16 +127,20 @@ class Transaction:
 
     def _is_aborted(self) -> bool:
         """Whether the database itself gave the transaction up. PostgreSQL would take its commit and roll it back."""
-        if self.connection.dialect.name == "sqlite":
+        if self._is_sqlite:
             return not self._driver.in_transaction
         return bool(self._driver.info.transaction_status == TransactionStatus.INERROR)
 
     def _execute(self, *statements: str) -> None:
-        if self.connection.dialect.name == "sqlite":
+        if self._is_sqlite:
             for statement in statements:
                 self._driver.execute(statement)
         else:
             self._driver.execute("; ".join(statements), prepare=False)  # in one trip
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.connection.dialect.name == "sqlite"
 
     @property
     def _driver(self) -> Any:

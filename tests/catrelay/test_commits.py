@@ -7,17 +7,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, event, insert, select, text
 
 from catrelay.commits import WriterQueue
 from catrelay.database import Database
+from catrelay.statements import Statement
+
+metadata = MetaData()
+numbers = Table("written", metadata, Column("number", Integer, primary_key=True, autoincrement=False))
+INSERT = Statement(insert(numbers))
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     with database.write() as connection:
-        connection.execute(text("CREATE TABLE written (number INTEGER PRIMARY KEY)"))
+        metadata.create_all(connection)
     yield database
     database.close()
 
@@ -31,7 +36,7 @@ def commits_of(database: Database) -> list[None]:
 
 def written(database: Database) -> list[int]:
     with database.read() as connection:
-        return list(connection.scalars(text("SELECT number FROM written ORDER BY rowid")))
+        return list(connection.scalars(select(numbers).order_by(numbers.c.number)))
 
 
 class Writers:
@@ -169,3 +174,51 @@ def test_many_writers_lose_nothing(database: Database) -> None:
         list(pool.map(write, range(500)))
 
     assert written(database) == list(range(500))
+
+
+class Debt:
+    """Rows that are written with the commit."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def settle(self, connection: Connection) -> None:
+        """There is nothing that anybody looks for."""
+
+    def pay(self, connection: Connection) -> None:
+        for number in self.numbers:
+            INSERT.run(connection, {"number": number})
+
+
+@pytest.mark.parametrize("owed", [(1, 2, 3), (1, 1, 3)])
+def test_what_is_owed_is_paid_with_the_commit_or_nothing_is_written(
+    database_url: str, owed: tuple[int, int, int]
+) -> None:
+    database = Database(database_url)
+    with database.write() as connection:
+        metadata.create_all(connection)
+
+    entered, go = threading.Event(), threading.Event()
+
+    def owe(number: int) -> None:
+        with database.turn(1) as transaction:
+            entered.set()
+            go.wait()
+            transaction.owed("numbers", lambda _: Debt()).numbers.append(number)
+
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(owe, owed[0])]
+        entered.wait()
+        for place, number in enumerate(owed[1:], start=1):
+            futures.append(pool.submit(owe, number))
+            while len(database._queue(1)._waiting) < place:
+                pass
+        go.set()
+        errors = [future.exception() for future in futures]
+
+    are_alike = len(set(owed)) < len(owed)
+    assert [error is not None for error in errors] == [are_alike] * 3
+    assert written(database) == ([] if are_alike else list(owed))
+    owe(7)
+    assert written(database)[-1] == 7
+    database.close()
