@@ -16,7 +16,8 @@ Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 class Statement:
     """*statement* made into text once per kind of database. Its parameters are its named bindparams.
 
-    Runs within the transaction that its connection is in. Errors are the driver's own.
+    Runs within the transaction that its connection is in. Errors are the driver's own. Who listens to the engine's
+    `before_cursor_execute` hears of it, without a cursor and a context.
     """
 
     def __init__(self, statement: "Query | Insert | Update | Delete") -> None:
@@ -25,7 +26,9 @@ class Statement:
 
     def rows(self, connection: Connection, **parameters: object) -> list[tuple[Any, ...]]:
         """The rows found for *parameters*."""
-        return self.compiled(connection.dialect).rows(_driver(connection), parameters)
+        compiled = self.compiled(connection.dialect)
+        compiled.announce(connection, parameters)
+        return compiled.rows(_driver(connection), parameters)
 
     def row(self, connection: Connection, **parameters: object) -> tuple[Any, ...] | None:
         """The first row found for *parameters*."""
@@ -34,7 +37,10 @@ class Statement:
 
     def run(self, connection: Connection, *parameters: Mapping[str, object]) -> None:
         """Once for each of *parameters*."""
-        self.compiled(connection.dialect).run(_driver(connection), parameters)
+        compiled = self.compiled(connection.dialect)
+        if parameters:
+            compiled.announce(connection, parameters)
+        compiled.run(_driver(connection), parameters)
 
     def compiled(self, dialect: Dialect) -> "_Compiled":
         """What the driver of *dialect* takes."""
@@ -57,6 +63,11 @@ class _Compiled:
         self._dialect = dialect
         self._many = _insert_of_json(statement, dialect) if isinstance(statement, Insert) else None
         self._readers: dict[int, Cell] | None = None
+
+    def announce(self, connection: Connection, parameters: object) -> None:
+        listeners: Any = connection.dispatch.before_cursor_execute
+        for listen in listeners:
+            listen(connection, None, self._sql, parameters, None, isinstance(parameters, tuple))
 
     def rows(self, driver: Any, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         cursor = driver.execute(self._sql, self._sent(parameters))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    event,
     insert,
     select,
     update,
@@ -116,3 +117,27 @@ def test_what_json_cannot_carry_is_written_too(database: Database) -> None:
         (1, b"\x00\xff"),
         (2, None),
     ]
+
+
+def test_who_listens_to_the_engine_hears_of_each_statement(database: Database) -> None:
+    heard: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: heard.append(given[2].split()[0]))
+
+    with database.write() as connection:
+        INSERT.run(connection, ROWS[0])
+        ALL.rows(connection)
+
+    assert heard[-2:] == ["INSERT", "SELECT"]
+
+
+def test_a_listener_can_keep_a_statement_from_happening(database: Database) -> None:
+    def refuse(*_: object) -> None:
+        raise KeyError
+
+    with database.write() as connection:
+        event.listen(connection, "before_cursor_execute", refuse)
+        with pytest.raises(KeyError):
+            INSERT.run(connection, ROWS[0])
+        event.remove(connection, "before_cursor_execute", refuse)
+
+        assert ALL.rows(connection) == []
