@@ -51,7 +51,7 @@ def check_is_there(database: str) -> None:
     """Raise Failure if *database* is a file that there is not: opening it would make an empty one."""
     path = Path(database.removeprefix(SQLITE_PREFIX))
     if database.startswith(SQLITE_PREFIX) and not path.exists():
-        raise Failure(f"--database: there is no file {path}")
+        raise Failure(f"--database: there is no file {path}: `migrate` makes it")
 
 
 @contextmanager

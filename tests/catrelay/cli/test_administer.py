@@ -238,7 +238,10 @@ def test_a_file_that_there_is_not_is_an_error_and_not_made(
 
     outcome = catrelay(*command, "--database", f"sqlite:///{mistyped}")
 
-    assert (outcome.status, outcome.err) == (1, f"catrelay: --database: there is no file {mistyped}\n")
+    assert (outcome.status, outcome.err) == (
+        1,
+        f"catrelay: --database: there is no file {mistyped}: `migrate` makes it\n",
+    )
     assert not mistyped.exists()
 
 

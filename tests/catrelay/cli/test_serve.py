@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from catrelay.cli.serve import MASK, mask_url
+from catrelay.database import Database
 from tests.catrelay.cli.conftest import Catrelay
 
 ROOT = Path(__file__).parents[3]
@@ -83,6 +84,9 @@ def test_a_service_can_be_told_to_end_with_its_starter(start: Start) -> None:
 
 
 def test_a_schema_that_is_not_this_versions_is_refused(catrelay: Catrelay, database_url: str) -> None:
+    with closing(Database(database_url)) as database:
+        assert database.revision() is None  # an empty one
+
     outcome = catrelay("ats", "serve", "--database", database_url, "--port", "0")
 
     assert (outcome.status, outcome.out) == (1, "")
