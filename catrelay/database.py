@@ -3,7 +3,7 @@
 All that differs between the two (transactions, locks, migrations at once) sits here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -43,6 +43,9 @@ MAX_SHARED_SQLITE_SECONDS = 0.2
 MAX_SHARED_POSTGRESQL_SECONDS = 0.05
 POOL_CONNECTIONS = 10
 POOL_OVERFLOW_CONNECTIONS = 50
+SQLITE_MODES = {"write": "IMMEDIATE"}
+POSTGRESQL_MODES = {"read": "ISOLATION LEVEL REPEATABLE READ"}
+"""How a transaction begins."""
 MAX_WRITER_THREADS = 40
 """Each writes what belongs together; connections are left for those who read."""
 _MIGRATION_LOCK = 7_265_171
@@ -86,8 +89,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot: all statements see the same state."""
-        level = "REPEATABLE READ" if not self.is_sqlite else "SERIALIZABLE"
-        with self.engine.connect().execution_options(isolation_level=level) as connection:
+        with self.engine.connect().execution_options(catrelay_mode="read") as connection:
             connection.begin()  # now: a statement that runs at the driver does not begin one
             yield connection
 
@@ -125,7 +127,7 @@ class Database:
         return WriterQueue(self._writing_connection, seconds, self._workers, self._committed)
 
     def _writing_connection(self) -> Connection:
-        return self.engine.connect().execution_options(catrelay_write=True)
+        return self.engine.connect().execution_options(catrelay_mode="write")
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call *listener* after each commit of this process, in the thread that committed."""
@@ -181,7 +183,7 @@ def _engine(url: str, schema: str) -> Engine:
             connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", partial(_begin, SQLITE_MODES))
         return engine
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(
@@ -190,6 +192,7 @@ def _engine(url: str, schema: str) -> Engine:
             max_overflow=POOL_OVERFLOW_CONNECTIONS,
         )
         event.listen(engine, "connect", partial(_prepare_postgresql, schema))
+        event.listen(engine, "begin", partial(_begin, POSTGRESQL_MODES))
         event.listen(engine, "checkout", _check_postgresql)
         return engine
     raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite:///path or postgresql://...")
@@ -204,10 +207,9 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _prepare_postgresql(schema: str, connection: Any, _entry: ConnectionPoolEntry) -> None:
-    # Outside a transaction, or the first rollback would take it back.
+    # Until it is told to BEGIN: a single statement needs no transaction around it.
     connection.autocommit = True
     connection.execute(SQL("SET search_path TO {}").format(Identifier(schema)))
-    connection.autocommit = False
 
 
 def _check_postgresql(connection: Any, _entry: ConnectionPoolEntry, _proxy: object) -> None:
@@ -221,9 +223,9 @@ def _check_postgresql(connection: Any, _entry: ConnectionPoolEntry, _proxy: obje
         raise InvalidatePoolError
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("catrelay_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin(modes: Mapping[str, str], connection: Connection) -> None:
+    mode = connection.get_execution_options().get("catrelay_mode", "")
+    connection.exec_driver_sql(f"BEGIN {modes.get(mode, '')}")
 
 
 def _alembic_config(migrations: Path) -> Config:
