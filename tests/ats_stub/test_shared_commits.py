@@ -27,8 +27,8 @@ def category(store: Store, access: Access) -> int:
     return written(store, access, lambda unit: create_category(unit, CategoryWrite(name="Expertise")).id)
 
 
-async def at_once(store: Store, access: Access, acts: list[Act]) -> list[Any]:
-    """What comes of *acts*, all asked for while a write is under way."""
+async def at_once(store: Store, access: Access, acts: list[Act], *, gives_up: bool = False) -> list[Any]:
+    """What comes of *acts*, all asked for while a write is under way. gives_up: whoever asked for that has gone."""
     entered, go = threading.Event(), threading.Event()
 
     def hold(_: WriteUnit) -> None:
@@ -38,10 +38,11 @@ async def at_once(store: Store, access: Access, acts: list[Act]) -> list[Any]:
     author = Author(access.tenant_id, "tests", NOW)
     holding = asyncio.create_task(store.run(author, hold))
     await asyncio.to_thread(entered.wait)
+    if gives_up:
+        holding.cancel()
     asked = [asyncio.create_task(store.run(author, act)) for act in acts]
     await asyncio.sleep(0)  # they have asked
     go.set()
-    await holding
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
@@ -114,23 +115,9 @@ def test_all_can_fail(store: Store, access: Access, category: int) -> None:
 
 
 def test_who_gave_up_waiting_is_not_missed(store: Store, access: Access, category: int) -> None:
-    async def give_up() -> int:
-        entered, go = threading.Event(), threading.Event()
+    [last] = asyncio.run(at_once(store, access, [adding(category, "last")], gives_up=True))
 
-        def hold(_: WriteUnit) -> None:
-            entered.set()
-            go.wait()
-
-        author = Author(access.tenant_id, "tests", NOW)
-        gone = asyncio.create_task(store.run(author, hold))
-        await asyncio.to_thread(entered.wait)
-        gone.cancel()
-        last: asyncio.Task[int] = asyncio.create_task(store.run(author, adding(category, "last")))
-        await asyncio.sleep(0)
-        go.set()
-        return await last
-
-    assert asyncio.run(give_up()) == add(store, access, category, "next") - 1
+    assert last == add(store, access, category, "next") - 1
 
 
 def test_a_request_keeps_its_own_context(store: Store, access: Access) -> None:
