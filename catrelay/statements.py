@@ -107,7 +107,7 @@ class _Compiled:
 def _insert_of_json(statement: Insert, dialect: Dialect) -> str | None:
     """The insert of any number of rows in one statement; None where a statement for each costs no more.
 
-    psycopg writes a row, or a list for each column, in Python: a hundred times slower than orjson writes them all.
+    psycopg writes a row, or a list for each column, in Python, many times slower than orjson writes them all.
     """
     columns = statement.table.columns
     if dialect.name != "postgresql" or any(isinstance(column.type, LargeBinary) for column in columns):

@@ -32,7 +32,7 @@ def stores(database_url: str, access: Access) -> Iterator[list[Store]]:
     dice = random.Random(7)
 
     def commit_late(_: object) -> None:
-        time.sleep(dice.random() / 100)  # so that commits end in another order than they began in
+        time.sleep(dice.random() / 100)  # a reader looks between a number and its commit
 
     with ExitStack() as stack:
         databases = [stack.enter_context(closing(open_database(database_url))) for _ in range(WRITERS)]
