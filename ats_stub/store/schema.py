@@ -14,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
 )
 
 from catrelay.database import UtcDateTime
@@ -192,6 +193,8 @@ changes = Table(
 
 # cursor: the change log position up to which all is done; cursor_object: of a `moved` row right after it, the last job
 # that is. failing_since: of the first failure after the last success. attempts: failures in a row while it is down.
+# paused: suspended because somebody asked for it. secret, old_secret: as a Vault seals them. attempted: how many
+# attempts were made so far.
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -202,7 +205,11 @@ subscriptions = Table(
     Column("topics", Text, nullable=False),
     Column("batch", Boolean, nullable=False),
     Column("state", Text, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),
     Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+    Column("old_secret_until", UtcDateTime),
+    Column("attempted", BigInteger, nullable=False, server_default="0"),
     Column("cursor", BigInteger, nullable=False),
     Column("cursor_object", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
@@ -219,7 +226,7 @@ subscriptions = Table(
 )
 
 # Pings that failed while the cursor moved on past them. ping: path below /t/{tenant}. subject: value, category,
-# categories or job. position: of the latest change that the ping tells of.
+# categories, job, user or candidate. position: of the latest change that the ping tells of. since: the first failure.
 failing_pings = Table(
     "failing_pings",
     metadata,
@@ -231,8 +238,30 @@ failing_pings = Table(
     Column("operation", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
+    Column("since", UtcDateTime),
     Column("next_attempt", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant", "subscription", "ping"),
+    ForeignKeyConstraint(["tenant", "subscription"], ["subscriptions.tenant", "subscriptions.id"], ondelete="CASCADE"),
+)
+
+# The latest attempts to reach a subscriber. number: counts them. place: the number's remainder by how many are kept, so
+# that each takes the place of the one that is no longer among the latest.
+attempts = Table(
+    "attempts",
+    metadata,
+    _tenant(),
+    Column("subscription", BigInteger, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("pings", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+    Column("status", BigInteger),
+    Column("error", Text),
+    Column("next_attempt", UtcDateTime),
+    PrimaryKeyConstraint("tenant", "subscription", "place"),
     ForeignKeyConstraint(["tenant", "subscription"], ["subscriptions.tenant", "subscriptions.id"], ondelete="CASCADE"),
 )
 

@@ -247,15 +247,16 @@ def test_a_backup_takes_the_place_of_a_backup_and_of_nothing_else(
 def test_an_older_backup_is_restored_at_the_present_schema(other: Database, file: Path, tmp_path: Path) -> None:
     registry_of(other).add_tenant("acme")
     back_up(other, file, now=NOW)
-    damage(file, "DROP TRIGGER search_without_tenant")
-    damage(file, "DROP TABLE search")
-    damage(file, "ALTER TABLE jobs ADD COLUMN words TEXT NOT NULL DEFAULT ''")
-    damage(file, "UPDATE alembic_version SET version_num = '0005'")
+    damage(file, "DROP TABLE attempts")
+    for column in ("paused", "attempted", "old_secret", "old_secret_until"):
+        damage(file, f"ALTER TABLE subscriptions DROP COLUMN {column}")
+    damage(file, "ALTER TABLE failing_pings DROP COLUMN since")
+    damage(file, "UPDATE alembic_version SET version_num = '0006'")
     former = file.read_bytes()
 
     restored = restore(other, file, replace=True)
 
-    assert restored.revision == "0006"
+    assert restored.revision == "0007"
     assert registry_of(other).tenants() == ["acme"]
     assert file.read_bytes() == former
 
