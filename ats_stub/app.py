@@ -46,7 +46,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     """The ATS as an ASGI app. Its lifespan refuses a schema that is not this version's."""
     database = open_database(settings.database)
     registry = registry_of(database)
-    store = Store(database, settings.file_rules)
+    store = Store(database, settings.file_rules, vault=settings.vault)
     guard = Guard(registry)
     requests = Requests(store)
     metrics = Metrics()

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from ats_stub.domain.files import LINK_LIFETIME, MAX_FILE_BYTES, FileRules
+from catrelay.models import MAX_KEEP_SECONDS
 from catrelay.settings import TargetSettings
+from catrelay.vault import MIN_KEY_CHARACTERS, Vault
 
 PORT = 8800
 
@@ -23,6 +25,16 @@ def _seconds(listed: str) -> tuple[float, ...]:
     return tuple(float(seconds) for seconds in listed.split(",") if seconds.strip())
 
 
+def _keys(listed: SecretStr | None) -> SecretStr | None:
+    if listed is not None and any(len(key) < MIN_KEY_CHARACTERS for key in _keys_in(listed)):
+        raise ValueError(f"each key has at least {MIN_KEY_CHARACTERS} characters")
+    return listed
+
+
+def _keys_in(listed: SecretStr) -> list[str]:
+    return [key.strip() for key in listed.get_secret_value().split(",") if key.strip()]
+
+
 class AtsSettings(TargetSettings):
     """What the ATS needs to know to start."""
 
@@ -35,6 +47,16 @@ class AtsSettings(TargetSettings):
         ge=1,
         le=31_536_000,
     )
+    secret_keys: Annotated[SecretStr | None, AfterValidator(_keys)] = Field(
+        default=None,
+        description="comma-separated keys: the first seals stored secrets, each opens them; not for `ps` to show",
+    )
+    secret_keep_seconds: int = Field(
+        default=86_400,
+        description="how long a secret that was replaced signs beside the new one",
+        ge=0,
+        le=MAX_KEEP_SECONDS,
+    )
     ping_timeout_seconds: float = Field(default=15, description="how long a subscriber may take to answer a ping", gt=0)
     ping_retry_seconds: Annotated[str, NoDecode, AfterValidator(_delays)] = Field(
         default="2,10,60,300,1800,7200,18000,36000,50400,72000,86400",
@@ -46,6 +68,11 @@ class AtsSettings(TargetSettings):
     changes_keep_seconds: float = Field(
         default=1_209_600, description="how long changes are kept that every subscriber was told of", ge=0
     )
+
+    @property
+    def vault(self) -> Vault:
+        """What seals stored secrets, by the keys of `secret_keys`."""
+        return Vault(_keys_in(self.secret_keys) if self.secret_keys is not None else ())
 
     @property
     def retry_seconds(self) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ def _networks(cidrs: str) -> str:
 class ServiceSettings(BaseSettings):
     """What a service needs to know to start."""
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="CATRELAY_", extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, env_prefix="CATRELAY_", extra="ignore", hide_input_in_errors=True)
 
     database: str = Field(description="sqlite:///path or postgresql://user:pass@host/db")
     host: str = Field(default="127.0.0.1", description="address to listen on")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 
 from ats_stub.store import schema
 from catrelay.models import Subscription, SubscriptionCreate, Topic
+from catrelay.vault import Vault
 
 table = schema.subscriptions
 failing = schema.failing_pings
@@ -19,10 +20,11 @@ class SubscriptionStore:
     position: the change log's last, from which the lag is counted.
     """
 
-    def __init__(self, connection: Connection, tenant: int, position: int) -> None:
+    def __init__(self, connection: Connection, tenant: int, position: int, vault: Vault) -> None:
         self._connection = connection
         self._tenant = tenant
         self._position = position
+        self._vault = vault
 
     def get(self, subscription: int, *, app: str | None) -> Subscription | None:
         """One subscription."""
@@ -47,7 +49,7 @@ class SubscriptionStore:
                 topics=topics_as_stored(wanted.topics),
                 batch=wanted.batch,
                 state="active",
-                secret=signing_secret,
+                secret=self._vault.seal(signing_secret),
                 cursor=self._position,
                 cursor_object=0,
                 attempts=0,

@@ -30,6 +30,7 @@ from catrelay.commits import Transaction
 from catrelay.database import Database
 from catrelay.lookup import Lookup
 from catrelay.models import Category, Wire
+from catrelay.vault import Vault
 
 Done = TypeVar("Done")
 
@@ -60,12 +61,17 @@ class Author:
 
 
 class Store:
-    """The ATS's database. moving: set when a remap left links behind that have to follow."""
+    """The ATS's database. vault: seals secrets. moving: set when a remap left links behind that have to follow."""
 
     def __init__(
-        self, database: Database, file_rules: FileRules | None = None, sizes: PieceSizes | None = None
+        self,
+        database: Database,
+        file_rules: FileRules | None = None,
+        sizes: PieceSizes | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.database = database
+        self.vault = vault or Vault()
         self.file_rules = file_rules or FileRules()
         self.sizes = sizes or PieceSizes()
         self.moving = threading.Event()
@@ -223,7 +229,7 @@ class Unit:
     @cached_property
     def subscriptions(self) -> SubscriptionStore:
         """Subscriptions to pings."""
-        return SubscriptionStore(self.connection, self.tenant, self.counters.position)
+        return SubscriptionStore(self.connection, self.tenant, self.counters.position, self._store.vault)
 
 
 class WriteUnit(Unit):

@@ -50,6 +50,7 @@ from catrelay.models.people import (
 )
 from catrelay.models.pings import (
     MAX_BATCH_PINGS,
+    MAX_KEEP_SECONDS,
     TOPICS,
     Applied,
     BatchedPing,
@@ -120,6 +121,7 @@ __all__ = [
     "DEFAULT_PAGE_ENTRIES",
     "MAX_BATCH_PINGS",
     "MAX_ID",
+    "MAX_KEEP_SECONDS",
     "MAX_KEY_CHARACTERS",
     "MAX_PAGE_ENTRIES",
     "TOPICS",
