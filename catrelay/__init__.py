@@ -3,17 +3,20 @@
 from catrelay.client import AtsClient, UploaderClient, values_path
 from catrelay.journal import Fold, JournalGap, Place, fold, follow
 from catrelay.problems import Problem
+from catrelay.receiving import PingReceiver
 from catrelay.service_client import ServiceClient
-from catrelay.signing import SignatureInvalid, sign, verify
+from catrelay.signing import SignatureInvalid, SignedMessage, sign, verify
 
 __all__ = [
     "AtsClient",
     "Fold",
     "JournalGap",
+    "PingReceiver",
     "Place",
     "Problem",
     "ServiceClient",
     "SignatureInvalid",
+    "SignedMessage",
     "UploaderClient",
     "fold",
     "follow",

@@ -1,11 +1,13 @@
 """What an app serves for its replicator: pings in; replica, status and related data out."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,8 +32,9 @@ from catrelay.models import (
     RelatedData,
     ReplicaStatus,
 )
-from catrelay.problems import InvalidRequest, NotFound, PayloadTooLarge, Unauthorized, UnsupportedMediaType
-from catrelay.signing import SignatureInvalid, verify
+from catrelay.problems import Conflict, InvalidRequest, NotFound, PayloadTooLarge, Unauthorized, UnsupportedMediaType
+from catrelay.receiving import PingReceiver
+from catrelay.signing import TOLERANCE
 from catrelay.trees import nested
 from replicator.bindings import TableBinding
 from replicator.domain.pings import meant_by
@@ -53,8 +56,7 @@ PINGED = (
     "/users/byID/{user}",
     "/candidates/byID/{candidate}",
 )
-NOT_TAKEN = (Unauthorized, PayloadTooLarge, UnsupportedMediaType)
-NOT_SIGNED = "The ping is not signed with this app's secret"
+NOT_TAKEN = (Unauthorized, Conflict, PayloadTooLarge, UnsupportedMediaType)
 VALUES = ("/categories/byID/{category}/values", "/orgs/values")
 
 
@@ -66,13 +68,17 @@ class PingsQuery(BaseModel):
     limit: int = Field(default=MAX_PINGS_KEPT, ge=1, le=MAX_PINGS_KEPT)
 
 
-def replica_routes(guard: Guard, find: Find) -> list[Route]:
-    """The routes of all tenants' replicators. find: the replicator of a tenant."""
+def replica_routes(guard: Guard, find: Find, *, ping_tolerance: timedelta = TOLERANCE) -> list[Route]:
+    """The routes of all tenants' replicators. find: the replicator of a tenant.
+
+    ping_tolerance: how old a ping may be, or how far ahead its sender's clock.
+    """
     api = _ReplicaApi(find)
     read = guard.read
+    signed = [Middleware(PingReceiver(api.secrets, tolerance=ping_tolerance, max_body_bytes=None))]
     return [
-        *(resource(f"/t/{{tenant}}{path}/deltaPings", post=api.ping) for path in PINGED),
-        resource("/t/{tenant}/deltaPings", post=api.ping_batch),
+        *(resource(f"/t/{{tenant}}{path}/deltaPings", post=api.ping, middleware=signed) for path in PINGED),
+        resource("/t/{tenant}/deltaPings", post=api.ping_batch, middleware=signed),
         *(
             resource(f"/t/{{tenant}}{path}/byID/{{value}}/summary", get=read(api.summary), post=read(api.summary))
             for path in VALUES
@@ -97,16 +103,13 @@ class _ReplicaApi:
 
         It needs no token but a signature. Its body is a hint: the present state is fetched from the ATS.
         """
-        replicator = self._pinged(request)
-        await _verified(request, replicator)
-        return await _received(replicator, [_path_below_tenant(request)])
+        return await _received(self._of(request), [_path_below_tenant(request)])
 
-    @answers(None, takes=WEBHOOK_HEADERS, reads=PingBatch, problems=[Unauthorized])
+    @answers(None, takes=WEBHOOK_HEADERS, reads=PingBatch, problems=[Unauthorized, Conflict])
     async def ping_batch(self, request: Request) -> Response:
         """Hear of many changes at once."""
-        replicator = self._pinged(request)
-        batch = parse_body(await _verified(request, replicator), PingBatch)
-        return await _received(replicator, [ping.path for ping in batch.pings])
+        batch = parse_body(await read_body(request, media_types=None), PingBatch)
+        return await _received(self._of(request), [ping.path for ping in batch.pings])
 
     @answers(RelatedData)
     def summary(self, request: Request) -> Response:
@@ -153,11 +156,14 @@ class _ReplicaApi:
         path = f"{request.url.path}?gtID={page[-1].id}&limit={query.limit}" if more else None
         return model_response(ReceivedPings(results=page, next=path))
 
-    def _pinged(self, request: Request) -> "Replicator":
+    def secrets(self, request: Request) -> list[str]:
+        """Of the subscription by which the tenant is pinged. A stranger is not told which tenants there are."""
         replicator = self._find(request.path_params["tenant"])
-        if replicator is None:  # a stranger is not told which tenants there are
-            raise Unauthorized(NOT_SIGNED)
-        return replicator
+        if replicator is None:
+            return []
+        with replicator.store.read() as unit:
+            subscription = unit.subscription()
+        return [subscription.secret] if subscription else []
 
     def _of(self, request: Request) -> "Replicator":
         tenant = request.path_params["tenant"]
@@ -165,23 +171,6 @@ class _ReplicaApi:
         if replicator is None:
             raise NotFound(f"Nothing is replicated for the tenant {tenant!r} here")
         return replicator
-
-
-async def _verified(request: Request, replicator: "Replicator") -> bytes:
-    """The body of a ping, once its signature is confirmed. Its media type is of no matter: a ping may be empty."""
-    body = await read_body(request, media_types=None)
-
-    def secret() -> str | None:
-        with replicator.store.read() as unit:
-            subscription = unit.subscription()
-            return None if subscription is None else subscription.secret
-
-    known = await run_in_threadpool(secret)
-    try:
-        verify(body, request.headers, signing_secrets=[known] if known else [])
-    except SignatureInvalid as error:
-        raise Unauthorized(NOT_SIGNED) from error
-    return body
 
 
 async def _received(replicator: "Replicator", paths: list[str]) -> Response:

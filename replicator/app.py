@@ -14,6 +14,7 @@ from starlette.routing import Route
 from catrelay.asgi import Guard
 from catrelay.client import AtsClient
 from catrelay.models import ReplicaStatus, Topic
+from catrelay.signing import TOLERANCE
 from replicator.api import replica_routes
 from replicator.bindings import Binding
 from replicator.catchup import CatchUp, Key
@@ -70,9 +71,14 @@ class Replicator:
         self._pinged_categories: set[int] = set()
         self._last_error: str | None = None
 
-    def routes(self, guard: Guard) -> list[Route]:
-        """What the app serves for it, whole paths. An app with several tenants takes `replica_routes` instead."""
-        return replica_routes(guard, lambda tenant: self if tenant == self.tenant else None)
+    def routes(self, guard: Guard, *, ping_tolerance: timedelta = TOLERANCE) -> list[Route]:
+        """What the app serves for it, whole paths. An app with several tenants takes `replica_routes` instead.
+
+        ping_tolerance: how old a ping may be, or how far ahead its sender's clock.
+        """
+        return replica_routes(
+            guard, lambda tenant: self if tenant == self.tenant else None, ping_tolerance=ping_tolerance
+        )
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

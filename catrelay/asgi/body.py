@@ -34,17 +34,20 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     return parse_body(await read_body(request), model)
 
 
-async def read_body(request: Request, *, media_types: Collection[str] | None = JSON_MEDIA_TYPES) -> bytes:
-    """The request's body, refused as soon as it is larger than the service allows. Also kept at request.state.body.
+async def read_body(
+    request: Request, *, media_types: Collection[str] | None = JSON_MEDIA_TYPES, max_bytes: int | None = None
+) -> bytes:
+    """The request's body, refused as soon as it is too large. Also kept at request.state.body.
 
-    media_types: what it may be declared as; None: anything. A gzipped body is unpacked, within the same bound.
+    media_types: what it may be declared as; None: anything. max_bytes: None: what the service allows. A gzipped body
+    is unpacked, within the same bound.
     """
     if media_types is not None:
         _check_content_type(request.headers.get("content-type", "application/json"), media_types)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in CONTENT_CODINGS:
         raise UnsupportedMediaType(f"The body's Content-Encoding is {coding[:100]}: send it as it is, or gzipped")
-    limit: int = request.app.state.max_body_bytes
+    limit: int = request.app.state.max_body_bytes if max_bytes is None else max_bytes
     body = await _received(request, limit)
     if coding != "identity":
         body = await run_in_threadpool(inflate, body, limit=limit)

@@ -1,11 +1,12 @@
 """Resources: a path with its methods, and the answers they give."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import cast
 
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,14 +31,15 @@ _THREAD_BYTES = 65_536
 _OF_THE_BODY = {b"content-length", b"content-type", b"content-encoding"}
 
 
-def resource(path: str, *, page: bool = False, **methods: Endpoint) -> Route:
+def resource(path: str, *, page: bool = False, middleware: Sequence[Middleware] = (), **methods: Endpoint) -> Route:
     """One route for *path*, an endpoint per method (`get=`, `post=`, ...), so that 405 names all of them in Allow.
 
     HEAD stands beside GET, and OPTIONS says the methods. page: it is for people, and not described in the API.
+    middleware: of this path alone.
     """
     endpoints = {name.upper(): endpoint for name, endpoint in methods.items()}
     served = Resource(path, endpoints)
-    return Route(path, served, methods=served.methods, include_in_schema=not page)
+    return Route(path, served, methods=served.methods, include_in_schema=not page, middleware=middleware)
 
 
 class Resource:

@@ -39,7 +39,7 @@ def create_app(settings: CareersiteSettings, *, ats_transport: httpx.AsyncBaseTr
     return create_service(
         [
             discovery(guard, "careersite", ()),
-            *replica_routes(guard, tenants.replicator),
+            *replica_routes(guard, tenants.replicator, ping_tolerance=settings.ping_tolerance),
             *CareersiteApi(store, tenants, guard).routes(),
             *CareersPage(store).routes(),
             Mount("/static", StaticFiles(directory=str(files("replicator.careersite") / "static"))),

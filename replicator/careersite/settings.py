@@ -5,6 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from catrelay.settings import ServiceSettings
+from catrelay.signing import TOLERANCE
 
 PORT = 8803
 
@@ -22,6 +23,17 @@ class CareersiteSettings(ServiceSettings):
     connection_check_seconds: float = Field(
         default=5, description="how often to look for tenants that were connected to an ATS since", gt=0
     )
+
+    ping_tolerance_seconds: float = Field(
+        default=TOLERANCE.total_seconds(),
+        description="how old a ping may be, or how far ahead its sender's clock",
+        gt=0,
+    )
+
+    @property
+    def ping_tolerance(self) -> timedelta:
+        """How old a ping may be, or how far ahead its sender's clock."""
+        return timedelta(seconds=self.ping_tolerance_seconds)
 
     @property
     def catch_up_interval(self) -> timedelta:

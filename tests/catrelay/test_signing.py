@@ -1,20 +1,28 @@
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standardwebhooks.webhooks import Webhook
 
-from catrelay import SignatureInvalid, sign, verify
+from catrelay import SignatureInvalid, SignedMessage, sign
+from catrelay import verify as verify_at
 from catrelay.signing import new_secret
 
 BODY = '{"id": 1001, "name": "東京"}'.encode()
 SECRET = new_secret()
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
 def signed(body: bytes = BODY, secrets: tuple[str, ...] = (SECRET,), ago: timedelta = timedelta()) -> httpx.Headers:
-    at = datetime.now(UTC) - ago
-    return httpx.Headers(sign(body, message_id="msg_1", at=at, signing_secrets=secrets))
+    return httpx.Headers(sign(body, message_id="msg_1", at=NOW - ago, signing_secrets=secrets))
+
+
+def verify(body: bytes, headers: Mapping[str, str], *, signing_secrets: Sequence[str]) -> str:
+    """The id of the message, once it is confirmed."""
+    return verify_at(body, headers, signing_secrets=signing_secrets, at=NOW).id
 
 
 def test_what_was_signed_is_verified_and_named() -> None:
@@ -34,6 +42,41 @@ def test_during_a_rotation_either_secret_verifies() -> None:
     assert verify(BODY, signed(secrets=(new,)), signing_secrets=[old, new]) == "msg_1"
 
 
+def test_what_is_confirmed_is_told_with_its_moment_and_its_secret() -> None:
+    other = new_secret()
+    headers = signed(secrets=(SECRET,), ago=timedelta(seconds=7))
+
+    message = verify_at(BODY, headers, signing_secrets=[other, SECRET], at=NOW)
+
+    assert message == SignedMessage("msg_1", NOW - timedelta(seconds=7), SECRET)
+    assert SECRET not in repr(message)
+
+
+@given(st.integers(0, 10_000), st.integers(-20_000, 20_000))
+def test_a_message_holds_for_the_tolerance_in_both_directions(tolerance: int, ago: int) -> None:
+    headers = sign(BODY, message_id="msg_1", at=NOW - timedelta(seconds=ago), signing_secrets=[SECRET])
+
+    try:
+        verify_at(BODY, headers, signing_secrets=[SECRET], at=NOW, tolerance=timedelta(seconds=tolerance))
+        is_confirmed = True
+    except SignatureInvalid:
+        is_confirmed = False
+
+    assert is_confirmed == (abs(ago) <= tolerance)
+
+
+@given(st.text())
+def test_the_specifications_own_library_confirms_what_is_signed_and_the_other_way_round(text: str) -> None:
+    at = datetime.now(UTC)
+    library = Webhook(SECRET)
+
+    headers = sign(text.encode(), message_id="msg_1", at=at, signing_secrets=[SECRET])
+    library.verify(text, headers, json_parse=False)
+
+    headers["webhook-signature"] = library.sign("msg_1", at, text)
+    assert verify_at(text.encode(), headers, signing_secrets=[SECRET], at=at).id == "msg_1"
+
+
 @pytest.mark.parametrize("ago", [timedelta(minutes=6), timedelta(minutes=-6), timedelta(days=365)])
 def test_a_message_of_another_time_is_refused(ago: timedelta) -> None:
     with pytest.raises(SignatureInvalid):
@@ -47,7 +90,7 @@ def test_a_changed_body_is_refused() -> None:
 
 
 def test_another_secret_or_none_verifies_nothing() -> None:
-    for secrets in ([], [new_secret()], ["whsec_not base64"]):
+    for secrets in ([], [new_secret()], ["whsec_not base64"], [""], ["whsec_"]):
         with pytest.raises(SignatureInvalid):
             verify(BODY, signed(), signing_secrets=secrets)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import httpx
@@ -61,7 +62,7 @@ class Site:
         content = b"" if body is None else orjson.dumps(body)
         known = self.ats.subscriptions[1].secret
         assert known is not None
-        headers = sign(content, message_id="msg_1", at=datetime.now(UTC), signing_secrets=[secret or known])
+        headers = sign(content, message_id=f"msg_{uuid4()}", at=datetime.now(UTC), signing_secrets=[secret or known])
         return await self.http.post(
             f"/t/acme{path}", content=content, headers={**headers, "authorization": "none", "x-ping": "yes"}
         )
@@ -151,6 +152,31 @@ async def test_a_forged_ping_is_refused_and_not_recorded(site: Site) -> None:
 
 async def test_a_ping_without_signature_is_refused(site: Site) -> None:
     assert (await site.http.post("/t/acme/categories/deltaPings")).status_code == 401
+
+
+async def test_a_ping_for_a_tenant_that_nobody_follows_is_refused_in_the_same_words(site: Site) -> None:
+    def refused(answer: httpx.Response, tenant: str) -> dict[str, Any]:
+        document: dict[str, Any] = answer.json()
+        return document | {"instance": document["instance"].replace(tenant, "")}
+
+    known = await site.http.post("/t/acme/categories/deltaPings")
+    unknown = await site.http.post("/t/nobody/categories/deltaPings")
+
+    assert refused(known, "acme") == refused(unknown, "nobody")
+
+
+async def test_a_ping_that_is_repeated_is_recorded_once_wherever_it_is_sent(site: Site) -> None:
+    known = site.ats.subscriptions[1].secret
+    assert known is not None
+    headers = sign(b"", message_id="msg_1", at=datetime.now(UTC), signing_secrets=[known])
+
+    statuses = [
+        (await site.http.post(f"/t/acme{path}/deltaPings", headers=headers)).status_code
+        for path in ("/categories", "/categories", "/categories/byID/17")
+    ]
+
+    assert statuses == [204, 204, 204]
+    assert [ping["path"] for ping in (await site.get("/replica/pings"))["results"]] == ["/categories/deltaPings"]
 
 
 async def test_pings_are_recorded_by_path_in_pages(site: Site) -> None:
