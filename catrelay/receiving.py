@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catrelay.asgi.body import read_body
 from catrelay.asgi.problems import problem_response
-from catrelay.problems import BadRequest, Conflict, Problem, Unauthorized
+from catrelay.problems import BadRequest, Conflict, MethodNotAllowed, Problem, Unauthorized
 from catrelay.signing import TOLERANCE, SignatureInvalid, SignedMessage, new_secret, verify
 
 Secrets = Callable[[Request], Sequence[str]] | Callable[[Request], Awaitable[Sequence[str]]]
@@ -29,7 +29,7 @@ MAX_BODY_BYTES = 1_048_576
 MAX_IDS = 100_000
 """Remembered for each secret: some 20 MB, for 300 pings a second within five minutes."""
 RETRY_AFTER_SECONDS = 1
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+ALLOW = {"allow": "OPTIONS, POST"}
 _OF_THE_BODY = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 
@@ -47,7 +47,7 @@ class PingReceiver:
     A message is known by its `webhook-id`, for as long as its signature holds, in this process. A repeat of one that
     was answered 2xx is answered 204: the first answer was lost, or somebody recorded the message. A repeat of one that
     failed runs again. One that is still being handled is answered 409, which the sender repeats: to let it wait would
-    hold a connection and a body for each time that it is repeated. Requests by safe methods are no pings, and pass.
+    hold a connection and a body for each time that it is repeated. What is no POST is no ping, and stays outside.
 
     One receiver serves all paths that have secrets in common: signatures do not cover the path.
     """
@@ -73,10 +73,12 @@ class PingReceiver:
         """*app*, for signed messages."""
 
         async def received(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+            elif scope["method"] == "POST":
                 await self._receive(app, scope, receive, send)
             else:
-                await app(scope, receive, send)
+                await _without_app(Request(scope))(scope, receive, send)
 
         return received
 
@@ -132,6 +134,12 @@ class PingReceiver:
 
     def _remember(self, message: SignedMessage, digest: bytes) -> None:
         self._handled.add(message.secret, digest, until=message.at + self._tolerance, now=self._now())
+
+
+def _without_app(request: Request) -> Response:
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=ALLOW)
+    return problem_response(request, MethodNotAllowed("Pings are sent by POST"), ALLOW)
 
 
 class _Handled:
