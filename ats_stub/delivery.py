@@ -30,6 +30,7 @@ from ats_stub.store.messages import read_bodies
 from catrelay.models import BatchedPing, PingBatch
 from catrelay.problems import Forbidden
 from catrelay.sending import PingSender
+from catrelay.signing import sign
 from catrelay.targets import Targets
 
 log = structlog.get_logger()
@@ -211,8 +212,12 @@ class Deliverer:
             answer = await self._sender.post(
                 f"{work.url.rstrip('/')}/t/{quote(work.tenant_name, safe='')}{path}",
                 body,
-                message_id=message_id(work.key.tenant, work.key.subscription, pings),
-                signing_secrets=[work.signing_secret],
+                sign(
+                    body,
+                    message_id=message_id(work.key.tenant, work.key.subscription, pings),
+                    at=_now(),
+                    signing_secrets=[work.signing_secret],
+                ),
             )
             self._metrics.seconds.observe(time.perf_counter() - started)
         attempt = Attempt(outcome_of(answer.status), answer.error, answer.retry_after)

@@ -1,29 +1,26 @@
-"""Sending signed pings. Source: docs/contract/, "deltaPings"."""
+"""Sending pings. Source: docs/contract/, "deltaPings"."""
 
 import asyncio
-import errno
-import socket
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from anyio import CapacityLimiter, to_thread
+from pyreqwest.exceptions import DecodeError, RequestError, RequestTimeoutError
+from pyreqwest.http import Url
+from pyreqwest.response import Response
 
-from catrelay.signing import sign
+from catrelay.pinning import HostRefused, PinnedHosts
 from catrelay.targets import Targets
 
-KEEP_IDLE_SECONDS = 4.0
-"""Shorter than what servers usually wait: a connection that the server is about to close loses the next ping."""
+CHECK_EVERY = timedelta(seconds=30)
+CONNECT_TIMEOUT = timedelta(seconds=5)
 DRAIN_SECONDS = 1.0
 MAX_ANSWER_BYTES = 4_096
 MAX_ERROR_CHARACTERS = 300
-MAX_LOOKUPS = 32
 
 
 @dataclass(frozen=True)
@@ -36,95 +33,114 @@ class Answer:
 
 
 class PingSender(AbstractAsyncContextManager["PingSender"]):
-    """Posts pings over connections that are kept open, to permitted addresses only, without following redirects."""
+    """Posts pings over connections that are kept open, to permitted addresses only, without following redirects.
 
-    def __init__(self, targets: Targets, *, timeout: timedelta) -> None:
-        self._targets = targets
-        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
+    timeout: of a ping as a whole. connect_timeout: of a connection, TLS included. check_every: how often it is looked
+    up where a host that is used leads to.
+    """
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the caller bounds how many are under way
-                resolver=_Resolver(),
-                socket_factory=self._permitted_socket,
-                keepalive_timeout=KEEP_IDLE_SECONDS,
-            ),
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            headers={"user-agent": "catrelay"},
-            skip_auto_headers=["content-type"],
-        )
-        return self
+    def __init__(
+        self,
+        targets: Targets,
+        *,
+        timeout: timedelta,
+        connect_timeout: timedelta = CONNECT_TIMEOUT,
+        check_every: timedelta = CHECK_EVERY,
+    ) -> None:
+        self._seconds = timeout.total_seconds()
+        self._hosts = PinnedHosts(targets, connect_timeout=connect_timeout, check_every=check_every)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._hosts.aclose()
 
-    async def post(self, url: str, body: bytes, *, message_id: str, signing_secrets: Sequence[str]) -> Answer:
-        """Send *body* (JSON, or nothing) to *url*, signed. message_id: the same whenever the same ping is repeated."""
-        headers = sign(body, message_id=message_id, at=datetime.now(UTC), signing_secrets=signing_secrets)
-        if body:
-            headers["content-type"] = "application/json"
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send *body* (JSON, or nothing) to *url*.
+
+        Whoever is cancelled goes on at once; the request itself ends no later than by its timeout.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._seconds
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            # The one parser for the check and for the connection: two might see different hosts.
+            destination = Url(url)
+            if (name := destination.host_str) is None or destination.scheme not in ("http", "https"):
+                return _failed("nothing can be sent to this URL: it is not http or https")
+        except ValueError as error:
+            return _failed(f"nothing can be sent to this URL: {error}")
+        host = self._hosts.known(name)
+        if host is None:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    host = await self._hosts.find(name)
+            except HostRefused as error:
+                return _failed(str(error))
+            except TimeoutError:
+                return _failed(f"the name was not found within {self._seconds:g} s")
+        # The client's timeout, not asyncio's: whoever is cancelled does not end what goes on in the client's thread.
+        request = (
+            host.client.post(destination)
+            .headers(headers)
+            .header(*(_JSON if body else _EMPTY))
+            .body_bytes(body)
+            .timeout(timedelta(seconds=max(deadline - clock(), 0)))
+            .streamed_read_buffer_limit(0)
+        )
+        try:
+            async with request.build_streamed() as response:
                 await _drain(response)
-                return _answer(response.status, response.headers)
-        except TimeoutError:
-            return Answer(None, f"no answer within {self._timeout.total:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            text = str(error).replace("\x00", "") or type(error).__name__
-            return Answer(None, text[:MAX_ERROR_CHARACTERS])
-
-    def _permitted_socket(self, address_info: aiohttp.AddrInfoType) -> socket.socket:
-        """The place where every connection passes, of names and of literal addresses, with the address it goes to."""
-        family, kind, protocol, _, address = address_info
-        if not self._targets.permits(str(address[0])):
-            raise PermissionError(errno.EACCES, f"nothing is sent to {address[0]}, which is not public")
-        return socket.socket(family, kind, protocol)
+                return _answer(response)
+        except RequestError as error:
+            host.has_failed = True
+            return _failed(_reason(error, self._seconds))
 
 
-class _Resolver(AbstractResolver):
-    """Looks names up in threads of its own: one name server that hangs must not hold up what else needs a thread."""
-
-    def __init__(self) -> None:
-        self._limiter = CapacityLimiter(MAX_LOOKUPS)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        def look_up() -> list[ResolveResult]:
-            return [
-                ResolveResult(
-                    hostname=host, host=str(address[0]), port=port, family=found, proto=protocol, flags=_NUMERIC
-                )
-                for found, _, protocol, _, address in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-            ]
-
-        return await to_thread.run_sync(look_up, abandon_on_cancel=True, limiter=self._limiter)
-
-    async def close(self) -> None:
-        """There is nothing to close."""
+_JSON = ("content-type", "application/json")
+_EMPTY = ("content-length", "0")
+"""Not sent by itself for an empty body, and asked for by some servers."""
+_SYSTEM_NUMBER = re.compile(r" \(os error \d+\)$")
 
 
-_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+def _reason(error: RequestError, seconds: float) -> str:
+    """The innermost cause; the outer ones say what the client did, and the URL."""
+    causes = [cause["message"] for cause in error.details["causes"] or ()] or [error.message]
+    is_connecting = "client error (Connect)" in causes
+    if isinstance(error, RequestTimeoutError):
+        return "no connection in time" if is_connecting else f"no answer within {seconds:g} s"
+    reason = _SYSTEM_NUMBER.sub("", causes[-1]).partition("; ")[0]
+    if is_connecting and "tcp connect error" not in causes:
+        return f"TLS failure: {reason}"
+    if isinstance(error, DecodeError):
+        return f"no HTTP answer: {reason}"
+    return reason[:1].lower() + reason[1:]
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+def _failed(text: str) -> Answer:
+    return Answer(None, "".join(filter(str.isprintable, text))[:MAX_ERROR_CHARACTERS])
+
+
+async def _drain(response: Response) -> None:
     """Read a short answer to its end, so that the connection can be used again; of a long one, close it."""
-    with suppress(aiohttp.ClientError, TimeoutError):
+    if response.status == 204 or _header(response, "content-length") == "0":
+        return
+    with suppress(RequestError, TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            left = MAX_ANSWER_BYTES
-            while left > 0 and (chunk := await response.content.read(left)):
-                left -= len(chunk)
+            await response.body_reader.read(MAX_ANSWER_BYTES)
 
 
-def _answer(status: int, headers: Mapping[str, str]) -> Answer:
+def _answer(response: Response) -> Answer:
+    status = response.status
     if 200 <= status < 300:
         return Answer(status)
-    return Answer(status, f"answered {status}", _retry_after(headers.get("retry-after", "")))
+    return Answer(status, f"answered {status}", _retry_after(_header(response, "retry-after")))
+
+
+def _header(response: Response, name: str) -> str:
+    try:
+        return response.get_header(name) or ""
+    except ValueError:  # not ASCII
+        return ""
 
 
 def _retry_after(text: str) -> timedelta | None:

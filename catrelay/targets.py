@@ -1,6 +1,7 @@
 """Where requests may be sent to, of the addresses that others give. Source: docs/contract/, "Subscriptions"."""
 
 import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -26,9 +27,15 @@ class Targets:
         self._allowed = [ip_network(cidr.strip()) for cidr in allowed.split(",") if cidr.strip()]
 
     def permits(self, address: str) -> bool:
-        """Whether *address*, an IPv4 or IPv6 address, may be connected to."""
+        """Whether *address*, an IPv4 or IPv6 address, may be connected to. One with a zone may not."""
+        if "%" in address:
+            return False
         found = _behind(ip_address(address))
         return any(found in network for network in self._allowed) or _is_public(found)
+
+    def forbidden(self, addresses: Iterable[str]) -> str | None:
+        """The first of *addresses* that may not be connected to."""
+        return next((address for address in addresses if not self.permits(address)), None)
 
     def check_url(self, url: str, *, pointer: str = "/url") -> None:
         """Raise ForbiddenTarget when *url* leads to an address that may not be connected to. Looks its host up.
@@ -36,17 +43,25 @@ class Targets:
         Raises InvalidRequest for what is no http(s) URL to which a path can be added. pointer: of the URL in its body.
         """
         parts = _parsed(url, pointer)
-        host, port = parts.hostname, parts.port
+        host = parts.hostname or ""
         try:
-            found = socket.getaddrinfo(host, port or parts.scheme, type=socket.SOCK_STREAM)
+            address = self.forbidden(addresses_of(host))
         except (OSError, UnicodeError) as error:
             raise _invalid(f"The host {host} cannot be looked up", pointer, "names a host that is not known") from error
-        for *_, address in found:
-            if not self.permits(str(address[0])):
-                raise ForbiddenTarget(
-                    f"{host} leads to {address[0]}, to which nothing is sent",
-                    errors=[FieldError(pointer, "leads to an address that is not public")],
-                )
+        if address is not None:
+            raise ForbiddenTarget(
+                f"{host} leads to {address}, to which nothing is sent",
+                errors=[FieldError(pointer, "leads to an address that is not public")],
+            )
+
+
+def addresses_of(host: str) -> list[str]:
+    """The addresses that *host*, a name or an address, leads to, the preferred one first. Waits for name servers.
+
+    Raises OSError or UnicodeError when there are none.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _behind(address: Address) -> Address:
