@@ -76,7 +76,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             *UsersApi(requests, guard).routes(),
             *CandidatesApi(requests, guard).routes(),
             *FilesApi(store).routes(),
-            *SubscriptionsApi(requests, guard, Targets(settings.allow_targets)).routes(),
+            *SubscriptionsApi(requests, guard, Targets(settings.allow_targets), settings.secret_keep).routes(),
         ],
         settings=settings,
         registry=registry,

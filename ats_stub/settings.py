@@ -70,6 +70,11 @@ class AtsSettings(TargetSettings):
     )
 
     @property
+    def secret_keep(self) -> timedelta:
+        """The time of `secret_keep_seconds`."""
+        return timedelta(seconds=self.secret_keep_seconds)
+
+    @property
     def vault(self) -> Vault:
         """What seals stored secrets, by the keys of `secret_keys`."""
         return Vault(_keys_in(self.secret_keys) if self.secret_keys is not None else ())

@@ -18,6 +18,8 @@ from catrelay.asgi.conditions import matches
 from catrelay.models import MAX_ID
 from catrelay.problems import IdempotencyKeyReused, InvalidRequest, PreconditionFailed
 
+Reveal = Callable[[WriteUnit, Response], Response]
+
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 
 
@@ -35,28 +37,36 @@ class Requests:
         """The present version of the tree that the path names, or of the org tree."""
         return self._store.tree_version(access_of(request).tenant_id, named_category(request))
 
-    async def write(self, request: Request, act: Callable[[WriteUnit], Response]) -> Response:
+    async def write(
+        self, request: Request, act: Callable[[WriteUnit], Response], *, reveal: Reveal | None = None
+    ) -> Response:
         """The answer that *act* makes within one unit of work, its body read before.
 
         A POST with an `Idempotency-Key` is answered as it was the first time, without *act*; what is refused changes
         nothing and may be tried again. Raises IdempotencyKeyReused when the key came with another request.
+        reveal: adds to an answer, also to a repeat, what must not be kept for repeats.
         """
         access, now = access_of(request), datetime.now(UTC)
         author = Author(access.tenant_id, access.app, now, _conditions(request))
         key = _idempotency_key(request)
+        show = reveal or _as_it_is
         if key is None:
-            return await self._store.run(author, act)
+            return await self._store.run(author, lambda unit: show(unit, act(unit)))
         fingerprint = _fingerprint(request)
 
         def act_once(unit: WriteUnit) -> Response:
             known = unit.answers.find(key)
             if known is not None:
-                return _repeated(known, key, fingerprint)
+                return show(unit, _repeated(known, key, fingerprint))
             response = act(unit)
             unit.answers.keep(key, _kept(response, fingerprint), now=now)
-            return response
+            return show(unit, response)
 
         return await self._store.run(author, act_once)
+
+
+def _as_it_is(_: WriteUnit, response: Response) -> Response:
+    return response
 
 
 def named_category(request: Request) -> int | None:

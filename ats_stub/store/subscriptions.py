@@ -7,11 +7,17 @@ import orjson
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from ats_stub.store import schema
-from catrelay.models import Subscription, SubscriptionCreate, Topic
+from catrelay.models import Delivery, Subscription, SubscriptionCreate, Topic
 from catrelay.vault import Vault
 
 table = schema.subscriptions
 failing = schema.failing_pings
+changes = schema.changes
+attempts = schema.attempts
+
+NOT_LEASED = {"leased_by": None, "leased_until": None}
+"""What is under way, perhaps to another URL or with another secret, is not recorded; the deliverer looks anew."""
+AT_ONCE = {"state": "active", "attempts": 0, "next_attempt": None, "failing_since": None}
 
 
 class SubscriptionStore:
@@ -26,15 +32,35 @@ class SubscriptionStore:
         self._position = position
         self._vault = vault
 
-    def get(self, subscription: int, *, app: str | None) -> Subscription | None:
-        """One subscription."""
+    def get(self, subscription: int, *, app: str | None, now: datetime) -> Subscription | None:
+        """One subscription, as it stands *now*."""
         row = self._connection.execute(self._select(app).where(table.c.id == subscription)).one_or_none()
-        return None if row is None else self._subscription(row)
+        return None if row is None else self._subscription(row, now)
 
-    def listed(self, *, app: str | None, after: int, limit: int) -> list[Subscription]:
-        """Those with an id above *after*, by id."""
+    def listed(self, *, app: str | None, after: int, limit: int, now: datetime) -> list[Subscription]:
+        """Those with an id above *after*, by id, as they stand *now*."""
         statement = self._select(app).where(table.c.id > after).order_by(table.c.id).limit(limit)
-        return [self._subscription(row) for row in self._connection.execute(statement)]
+        return [self._subscription(row, now) for row in self._connection.execute(statement)]
+
+    def secret(self, subscription: int) -> str | None:
+        """What its pings are signed with; None when there is no such subscription."""
+        known = (table.c.tenant == self._tenant) & (table.c.id == subscription)
+        stored = self._connection.scalar(select(table.c.secret).where(known))
+        return None if stored is None else self._vault.open(stored)
+
+    def deliveries(self, subscription: int, *, after: int, limit: int) -> list[Delivery]:
+        """The latest attempts to reach the subscriber with a number above *after*, by number."""
+        found = self._connection.execute(
+            select(attempts)
+            .where(
+                attempts.c.tenant == self._tenant,
+                attempts.c.subscription == subscription,
+                attempts.c.number > after,
+            )
+            .order_by(attempts.c.number)
+            .limit(limit)
+        )
+        return [_delivery(row) for row in found]
 
     def insert(
         self, subscription: int, wanted: SubscriptionCreate, *, app: str, signing_secret: str, now: datetime
@@ -59,26 +85,30 @@ class SubscriptionStore:
 
     def update(self, subscription: int, *, url: str, topics: Sequence[Topic], batch: bool) -> None:
         """Store what the subscriber asks for."""
-        self._update(subscription, url=url, topics=topics_as_stored(topics), batch=batch)
+        self._update(subscription, url=url, topics=topics_as_stored(topics), batch=batch, **NOT_LEASED)
 
     def try_at_once(self, subscription: int, *, now: datetime) -> None:
-        """Forget what failed: the next attempt of everything is due.
+        """Forget what failed: the next attempt of everything is due. A pause ends."""
+        self._update(subscription, paused=False, **AT_ONCE, **NOT_LEASED)
+        self._retry_failing(subscription, now)
 
-        The lease ends, so that an attempt that is under way, perhaps at another URL, is not recorded after this.
-        """
+    def pause(self, subscription: int) -> None:
+        """Send nothing more until it is resumed. Its place is kept."""
+        self._update(subscription, state="suspended", paused=True, next_attempt=None, **NOT_LEASED)
+
+    def replay(self, subscription: int, *, cursor: int, now: datetime) -> None:
+        """Go back to *cursor*. All is due at once, unless the subscription is suspended."""
+        self._update(subscription, cursor=cursor, cursor_object=0, next_attempt=None, **NOT_LEASED)
+        self._retry_failing(subscription, now)
+
+    def rotate_secret(self, subscription: int, signing_secret: str, *, old_until: datetime | None) -> None:
+        """Sign with another secret, and with the present one as well until *old_until*; None: no more."""
         self._update(
             subscription,
-            state="active",
-            attempts=0,
-            next_attempt=None,
-            failing_since=None,
-            leased_by=None,
-            leased_until=None,
-        )
-        self._connection.execute(
-            update(failing)
-            .where(failing.c.tenant == self._tenant, failing.c.subscription == subscription)
-            .values(next_attempt=now)
+            secret=self._vault.seal(signing_secret),
+            old_secret=None if old_until is None else table.c.secret,
+            old_secret_until=old_until,
+            **NOT_LEASED,
         )
 
     def set_applied(self, subscription: int, *, seq: int, now: datetime) -> None:
@@ -93,16 +123,37 @@ class SubscriptionStore:
         known = (table.c.tenant == self._tenant) & (table.c.id == subscription)
         self._connection.execute(update(table).where(known).values(values))
 
-    def _select(self, app: str | None) -> Select[tuple[object, ...]]:
-        failing_count = (
-            select(func.count())
-            .where(failing.c.tenant == table.c.tenant, failing.c.subscription == table.c.id)
-            .scalar_subquery()
+    def _retry_failing(self, subscription: int, now: datetime) -> None:
+        self._connection.execute(
+            update(failing)
+            .where(failing.c.tenant == self._tenant, failing.c.subscription == subscription)
+            .values(next_attempt=now)
         )
-        statement = select(table, failing_count.label("failing")).where(table.c.tenant == self._tenant)
+
+    def _select(self, app: str | None) -> Select[tuple[object, ...]]:
+        failed = (failing.c.tenant == table.c.tenant) & (failing.c.subscription == table.c.id)
+        to_come = (changes.c.tenant == table.c.tenant) & (changes.c.position > table.c.cursor)
+        oldest = select(changes.c.position).where(to_come).order_by(changes.c.position).limit(1)
+        logged = select(schema.counters.c.position).where(schema.counters.c.tenant == self._tenant)
+        statement = select(
+            table,
+            select(func.count()).where(failed).scalar_subquery().label("failing"),
+            select(func.min(failing.c.since)).where(failed).scalar_subquery().label("oldest_failing_since"),
+            oldest.scalar_subquery().label("oldest"),
+            oldest.with_only_columns(changes.c.at).scalar_subquery().label("oldest_at"),
+            logged.scalar_subquery().label("logged"),
+        ).where(table.c.tenant == self._tenant)
         return statement if app is None else statement.where(table.c.app == app)
 
-    def _subscription(self, row: Row[tuple[object, ...]]) -> Subscription:
+    def _subscription(self, row: Row[tuple[object, ...]], now: datetime) -> Subscription:
+        lag = self._position - row.cursor + row.failing
+        # What others of the same transaction changed is numbered, but is logged right before the commit only.
+        kept_from = row.logged + 1 if row.oldest is None else row.oldest
+        missed = max(0, kept_from - row.cursor - 1)
+        moments = [moment for moment in (row.oldest_at, row.oldest_failing_since) if moment is not None]
+        if missed and not moments:  # all that is known is that it was later than this
+            moments = [row.last_success or row.created]
+        since = min(moments, default=now) if lag else now
         return Subscription(
             id=row.id,
             app=row.app,
@@ -110,8 +161,12 @@ class SubscriptionStore:
             topics=topics_of(row.topics),
             batch=row.batch,
             state=row.state,
+            paused=row.paused,
+            old_secret_until=row.old_secret_until if row.old_secret_until and row.old_secret_until > now else None,
             cursor=row.cursor,
-            lag=self._position - row.cursor + row.failing,
+            lag=lag,
+            lag_seconds=max(0, int((now - since).total_seconds())),
+            missed=missed,
             last_success=row.last_success,
             last_error=row.last_error,
             next_attempt=row.next_attempt,
@@ -119,6 +174,20 @@ class SubscriptionStore:
             applied_at=row.applied_at,
             created=row.created,
         )
+
+
+def _delivery(row: Row[tuple[object, ...]]) -> Delivery:
+    return Delivery(
+        id=row.number,
+        message_id=row.message,
+        path=row.path,
+        pings=row.pings,
+        at=row.at,
+        milliseconds=row.milliseconds,
+        status=row.status,
+        error=row.error,
+        next_attempt=row.next_attempt,
+    )
 
 
 def topics_as_stored(topics: Sequence[Topic]) -> str:

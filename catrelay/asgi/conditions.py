@@ -1,7 +1,8 @@
 """What If-Match and If-None-Match ask. Source: RFC 9110, sections 8.8.3, 13.1.1 and 13.1.2.
 
 An entity-tag is written as on the wire, quotes included. A gzipped representation has the tag of the plain one with
-`-gzip` before the closing quote; both name the same state of a resource, so that the suffix is not compared.
+`-gzip` before the closing quote; both name the same state of a resource, so that the suffix is not compared. Nor does
+If-Match compare what stands behind a dot: it is of the representation, with what moves by itself.
 """
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from catrelay.problems import InvalidRequest
 
+QUOTE = '"'
 _GZIPPED_END = '-gzip"'
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -33,7 +35,7 @@ def matches(header: str | None, etag: str) -> bool:
     if header is None:
         return True
     tags = _parse(header, "If-Match")
-    return tags.any or (not etag.startswith("W/") and plain(etag) in tags.strong)
+    return tags.any or (not etag.startswith("W/") and _state(plain(etag)) in map(_state, tags.strong))
 
 
 def is_known(header: str | None, etag: str) -> bool:
@@ -52,9 +54,18 @@ def plain(etag: str) -> str:
     return f'{etag.removesuffix(_GZIPPED_END)}"' if etag.endswith(_GZIPPED_END) else etag
 
 
+def with_moving(etag: str, of_all: str) -> str:
+    """The tag of a representation whose state alone has *etag*, and that has *of_all* with what moves by itself."""
+    return f"{etag.removesuffix(QUOTE)}.{of_all.removeprefix(QUOTE)}"
+
+
 def gzipped(etag: str) -> str:
     """The tag of the gzipped representation."""
     return etag.removesuffix('"') + _GZIPPED_END
+
+
+def _state(etag: str) -> str:
+    return etag.partition(".")[0].removesuffix(QUOTE)
 
 
 def _parse(header: str, name: str) -> _Tags:

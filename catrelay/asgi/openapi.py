@@ -172,7 +172,7 @@ def _operation(each: Described, all_: Sequence[Described], schemas: Schemas) -> 
     if operation.body is not None:
         content = {"schema": schemas.reference(operation.body, "validation")}
         described["requestBody"] = {
-            "required": True,
+            "required": operation.needs_body,
             "content": dict.fromkeys(sorted(operation.body_media_types), content),
         }
     described["responses"] = _responses(each, all_, schemas)

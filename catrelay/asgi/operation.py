@@ -4,23 +4,25 @@
     async def create(self, request: Request, body: CategoryWrite) -> Response:
         '''Create a category.'''
 
-A parameter *query* is the query string as its model, a parameter *body* the body as its model; without *query* no query
-parameter is taken. A handler that is a plain function runs in the threadpool, with a body too. The docstring's first
-line is the summary, the rest the description.
+A parameter *query* is the query string as its model, a parameter *body* the body as its model, with `Model | None` None
+when nothing is sent; without *query* no query parameter is taken. A handler that is a plain function runs in the
+threadpool, with a body too. The docstring's first line is the summary, the rest the description.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints, overload
+from types import NoneType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from catrelay.asgi.body import JSON_MEDIA_TYPES, parse_query, read_model
+from catrelay.asgi.body import JSON_MEDIA_TYPES, parse_query, read_body
 from catrelay.asgi.headers import Header
+from catrelay.parsing import parse_body
 from catrelay.problems import Problem
 
 P = ParamSpec("P")
@@ -42,7 +44,8 @@ class Operation:
     """What a method of a resource takes and answers.
 
     answer: the body's model; None where *media_type* has none, or with 204 no body at all.
-    body: the model of what is read, None for no body; body_media_types: as what it is read.
+    body: the model of what is read, None for no body; body_media_types: as what it is read; needs_body: that there has
+    to be one.
     """
 
     summary: str
@@ -53,6 +56,7 @@ class Operation:
     query: type[BaseModel]
     body: type[BaseModel] | None
     body_media_types: frozenset[str]
+    needs_body: bool
     takes: tuple[Header, ...]
     sends: tuple[Header, ...]
     problems: tuple[type[Problem], ...]
@@ -96,8 +100,9 @@ def answers(
             statuses=statuses or ((204,) if answer is None else (200,)),
             media_type=media_type if answer is not None or statuses else None,
             query=hints.get("query", NoQuery),
-            body=reads or hints.get("body"),
+            body=reads or _body_model(hints),
             body_media_types=frozenset(reads_media_types) or JSON_MEDIA_TYPES,
+            needs_body=_needs_body(hints),
             takes=tuple(takes),
             sends=tuple(sends),
             problems=tuple(problems),
@@ -115,11 +120,20 @@ def operation_of(endpoint: object) -> Operation | None:
     return found if isinstance(found, Operation) else None
 
 
+def _body_model(hints: Mapping[str, Any]) -> type[BaseModel] | None:
+    hint = hints.get("body")
+    return next((each for each in get_args(hint) if each is not NoneType), hint)
+
+
+def _needs_body(hints: Mapping[str, Any]) -> bool:
+    return NoneType not in get_args(hints.get("body"))
+
+
 def _endpoint(handler: Callable[..., Any], hints: Mapping[str, Any]) -> Callable[..., Any]:
     """*handler* as what is called with the request alone (and before it, where it is a method, its object)."""
-    query, body = hints.get("query"), hints.get("body")
+    query, body, needs_body = hints.get("query"), _body_model(hints), _needs_body(hints)
 
-    def parsed(request: Request) -> dict[str, BaseModel]:
+    def parsed(request: Request) -> dict[str, BaseModel | None]:
         found = parse_query(request, query or NoQuery)
         return {"query": found} if query else {}
 
@@ -136,7 +150,8 @@ def _endpoint(handler: Callable[..., Any], hints: Mapping[str, Any]) -> Callable
         request = arguments[-1]
         given = parsed(request)
         if body is not None:
-            given["body"] = await read_model(request, body)
+            sent = await read_body(request)
+            given["body"] = parse_body(sent, body) if sent or needs_body else None
         if inspect.iscoroutinefunction(handler):
             return await handler(*arguments, **given)
         return await run_in_threadpool(handler, *arguments, **given)

@@ -41,6 +41,7 @@ BODIES: Mapping[tuple[str, str], object] = {
     ("POST", "/orgs/values/byID/{value}/changeImpact"): {"available": False},
     ("POST", "/candidates/byID/{candidate}/categories/merges"): [],
     ("PUT", "/subscriptions/byID/{subscription}/applied"): {"seq": 0},
+    ("POST", "/subscriptions/byID/{subscription}/replay"): {"sinceCursor": 0},
 }
 """What reaches the lookup; `{}` does elsewhere."""
 

@@ -63,7 +63,11 @@ def test_an_app_reaches_its_own_subscriptions_and_an_admin_all(
             ("GET", "", None),
             ("PATCH", "", {"batch": True}),
             ("DELETE", "", None),
+            ("POST", "/pause", None),
             ("POST", "/resume", None),
+            ("POST", "/replay", {"sinceCursor": 0}),
+            ("POST", "/rotateSecret", None),
+            ("GET", "/deliveries", None),
             ("PUT", "/applied", {"seq": 1}),
         ):
             assert someone.refused(method, path(subscription) + rest, body) == (404, "not-found")

@@ -84,6 +84,45 @@ def test_a_subscription_is_ended(ats: Running, made: dict[str, Any]) -> None:
     assert ats.get("/subscriptions") == {"results": []}
 
 
+@row("POST /subscriptions/byID/{subscription}/pause")
+def test_a_subscription_is_paused_and_keeps_its_place(ats: Running, made: dict[str, Any]) -> None:
+    paused = ats.call("POST", f"{path(made)}/pause")
+    ats.post("/users", {"person": {"givenName": "Ada"}})
+
+    assert (paused.status_code, paused.json()["state"], paused.json()["paused"]) == (200, "suspended", True)
+    found = ats.get(path(made))
+    assert (found["state"], found["cursor"], found["lag"]) == ("suspended", made["cursor"], 1)
+
+
+@row("POST /subscriptions/byID/{subscription}/replay")
+def test_a_subscription_goes_back_to_a_place_that_it_was_at(ats: Running) -> None:
+    ats.post("/users", {"person": {"givenName": "Ada"}})
+    made = ats.post("/subscriptions", WANTED)
+    ats.post(f"{path(made)}/pause", {})
+
+    back = ats.call("POST", f"{path(made)}/replay", {"sinceCursor": 0})
+
+    assert (back.status_code, back.json()["cursor"], back.json()["lag"]) == (200, 0, 1)
+    assert (back.json()["state"], back.json()["paused"]) == ("suspended", True)
+    assert ats.refused("POST", f"{path(made)}/replay", {"sinceCursor": 1}) == (400, "invalid-request")
+
+
+@row("POST /subscriptions/byID/{subscription}/rotateSecret")
+def test_a_secret_is_exchanged(ats: Running, made: dict[str, Any]) -> None:
+    rotated = ats.call("POST", f"{path(made)}/rotateSecret")
+
+    assert rotated.status_code == 200
+    assert rotated.json()["secret"].startswith("whsec_")
+    assert rotated.json()["secret"] != made["secret"]
+    assert rotated.json()["oldSecretUntil"] > made["created"]
+    assert "secret" not in ats.get(path(made))
+
+
+@row("GET /subscriptions/byID/{subscription}/deliveries")
+def test_deliveries_are_a_list(ats: Running, made: dict[str, Any]) -> None:
+    assert ats.get(f"{path(made)}/deliveries", gtID=0, limit=1) == {"results": []}
+
+
 @row("POST /subscriptions/byID/{subscription}/resume")
 def test_a_subscription_is_resumed_suspended_or_not(ats: Running, made: dict[str, Any]) -> None:
     resumed = ats.call("POST", f"{path(made)}/resume")

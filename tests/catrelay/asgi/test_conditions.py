@@ -1,6 +1,6 @@
 import pytest
 
-from catrelay.asgi.conditions import gzipped, is_known, matches, plain
+from catrelay.asgi.conditions import gzipped, is_known, matches, plain, with_moving
 from catrelay.problems import InvalidRequest
 
 MALFORMED = ["a", '"a', 'a"', '"a" "b"', "*, *", '"a", *', 'w/"a"', 'W/ "a"', '"a b"', "'a'", '"a";"b"', '"a"\x00']
@@ -56,3 +56,13 @@ def test_a_tag_may_have_any_character_but_a_quote() -> None:
 def test_the_gzipped_tag_leads_back_to_the_plain_one() -> None:
     assert gzipped('"a"') == '"a-gzip"'
     assert plain(gzipped('"a"')) == plain('"a"') == '"a"'
+
+
+def test_what_moves_by_itself_is_not_compared_but_known() -> None:
+    seen, present = (with_moving('"a"', f'"{number}"') for number in (1, 2))
+
+    assert (seen, present) == ('"a.1"', '"a.2"')
+    assert matches(gzipped(seen), present)
+    assert matches(seen, '"a"')
+    assert not matches('"b.2"', present)
+    assert not is_known(seen, present)
