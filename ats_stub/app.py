@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +17,7 @@ from ats_stub.api.related import RelatedApi
 from ats_stub.api.requests import Requests
 from ats_stub.api.subscriptions import SubscriptionsApi
 from ats_stub.api.users import UsersApi
-from ats_stub.delivery import Deliverer, DeliveryMetrics
+from ats_stub.delivering import Deliverer, DeliveryMetrics
 from ats_stub.moving import Mover
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
@@ -25,6 +26,7 @@ from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
 from catrelay.asgi.probes import Metrics
 from catrelay.logs import configure_logs
+from catrelay.sending import PingSender
 from catrelay.targets import Targets
 from catrelay.tokens import Access
 
@@ -51,7 +53,9 @@ def create_app(settings: AtsSettings) -> Starlette:
     requests = Requests(store)
     metrics = Metrics()
     mover = Mover(store)
-    deliverer = Deliverer(store, settings, DeliveryMetrics(metrics.registry))
+    targets = Targets(settings.allow_targets)
+    sender = PingSender(targets, timeout=timedelta(seconds=settings.ping_timeout_seconds))
+    deliverer = Deliverer(store, settings.delivery_rules, sender, DeliveryMetrics(metrics.registry))
 
     def orgs_category(access: Access) -> int:
         with store.read(access.tenant_id) as unit:
@@ -61,7 +65,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(registry.check_schema)
         try:
-            async with mover.running(), deliverer.running():
+            async with mover.running(), sender, deliverer.running():
                 yield
         finally:
             database.close()
@@ -76,7 +80,7 @@ def create_app(settings: AtsSettings) -> Starlette:
             *UsersApi(requests, guard).routes(),
             *CandidatesApi(requests, guard).routes(),
             *FilesApi(store).routes(),
-            *SubscriptionsApi(requests, guard, Targets(settings.allow_targets), settings.secret_keep).routes(),
+            *SubscriptionsApi(requests, guard, targets, settings.secret_keep).routes(),
         ],
         settings=settings,
         registry=registry,

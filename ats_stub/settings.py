@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from ats_stub.domain.delivery import DeliveryRules, RetryPolicy
 from ats_stub.domain.files import LINK_LIFETIME, MAX_FILE_BYTES, FileRules
 from catrelay.models import MAX_KEEP_SECONDS
 from catrelay.settings import TargetSettings
@@ -68,6 +69,11 @@ class AtsSettings(TargetSettings):
     changes_keep_seconds: float = Field(
         default=1_209_600, description="how long changes are kept that every subscriber was told of", ge=0
     )
+    changes_horizon_seconds: float = Field(
+        default=7_776_000,
+        description="how long changes are kept at most; who was not told of one by then has to load everything anew",
+        ge=0,
+    )
 
     @property
     def secret_keep(self) -> timedelta:
@@ -80,9 +86,13 @@ class AtsSettings(TargetSettings):
         return Vault(_keys_in(self.secret_keys) if self.secret_keys is not None else ())
 
     @property
-    def retry_seconds(self) -> tuple[float, ...]:
-        """The delays of `ping_retry_seconds`."""
-        return _seconds(self.ping_retry_seconds)
+    def delivery_rules(self) -> DeliveryRules:
+        """How delivery goes."""
+        return DeliveryRules(
+            RetryPolicy(_seconds(self.ping_retry_seconds), timedelta(seconds=self.ping_suspend_after_seconds)),
+            keep_told=timedelta(seconds=self.changes_keep_seconds),
+            keep_any=timedelta(seconds=self.changes_horizon_seconds),
+        )
 
     @property
     def file_rules(self) -> FileRules:

@@ -1,23 +1,28 @@
 """How delivery goes on after successes and failures. Source: docs/contract/, "deltaPings"."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ats_stub.domain.pings import Ping
+from ats_stub.domain.pings import Ping, Place, joined
 from catrelay.models import MAX_BATCH_PINGS
 
 State = Literal["active", "backing-off", "suspended", "ended"]
 Outcome = Literal["delivered", "ended", "failed", "unreachable"]
+OUTCOMES: tuple[Outcome, ...] = ("delivered", "ended", "failed", "unreachable")
 
+LEASE = timedelta(seconds=10)
 JITTER = 0.2
 MAX_RETRY_AFTER = timedelta(days=1)
 MAX_IN_FLIGHT = 16
 """Requests to one subscriber at a time."""
 GROWTH = 4
 """What goes well is followed by so many times as much; of a batch that failed, this part is tried."""
+
+MAX_FAILING_PINGS = 1_000
+"""A subscription with so many gets nothing new before some of them succeed."""
 
 GONE = 410
 BUSY = {429, 502, 503, 504}
@@ -26,9 +31,10 @@ BUSY = {429, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of a request."""
+    """What became of a request. status: of its answer, if there was one."""
 
     outcome: Outcome
+    status: int | None = None
     error: str | None = None
     retry_after: timedelta | None = None
 
@@ -57,6 +63,21 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True)
+class DeliveryRules:
+    """How delivery goes. keep_told: how long changes are kept that all were told of; keep_any: any others.
+
+    lease: for how long a deliverer holds a subscription without a sign of life. prune_seconds: between looking for
+    changes that need not be kept.
+    """
+
+    retries: RetryPolicy
+    keep_told: timedelta
+    keep_any: timedelta
+    lease: timedelta = LEASE
+    prune_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
 class Health:
     """How a subscription fares.
 
@@ -69,6 +90,51 @@ class Health:
     failing_since: datetime | None = None
     last_success: datetime | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do for a subscription.
+
+    pings: collapsed, in the order to send them. end: how far the change log was read. failing: since when pings failed,
+    by path.
+    """
+
+    health: Health
+    cursor: Place
+    end: Place
+    pings: Sequence[Ping]
+    failing: Mapping[str, datetime]
+
+
+def work_of(
+    health: Health,
+    cursor: Place,
+    fresh: Sequence[Ping],
+    end: Place,
+    failed: Sequence[tuple[Ping, datetime, datetime]],
+    *,
+    now: datetime,
+) -> Work | None:
+    """What there is to do for a subscription at *cursor*, if there is anything.
+
+    fresh: collapsed pings of the log up to *end*. failed: pings that failed before, since when, and when each is due.
+    """
+    failing = {ping.path: since for ping, since, _ in failed}
+    if len(failed) >= MAX_FAILING_PINGS:
+        fresh, end = [], cursor
+    if failed:
+        by_path = {ping.path: ping for ping, _, _ in failed}
+        fresh = [joined(by_path[ping.path], ping) if ping.path in by_path else ping for ping in fresh]
+        renewed = {ping.path for ping in fresh}
+        due = sorted(
+            (each for each in failed if each[2] <= now and each[0].path not in renewed), key=lambda each: each[2]
+        )
+        # What is new comes first: a ping that always fails must not hold it up.
+        fresh = [*fresh, *(ping for ping, _, _ in due)]
+    if not fresh and end == cursor:
+        return None
+    return Work(health, cursor, end, fresh, failing)
 
 
 class Round:

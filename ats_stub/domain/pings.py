@@ -94,13 +94,26 @@ def pings_of_moved(
             yield Ping(f"/{topic}/byID/{moved}/deltaPings", kind, moved, "update", position, before)
 
 
+def resynchronize(missed: Place, position: int) -> Ping:
+    """What tells a subscriber of any topics, instead of changes that are no longer kept, to load everything anew.
+
+    missed: how far it was told. position: of the last change that it missed.
+    """
+    return Ping("/categories/deltaPings", "categories", 0, "update", position, missed)
+
+
 def collapse(pings: Iterable[Ping]) -> list[Ping]:
     """One ping for each path, in the order of their first changes. pings: in the order of the changes."""
     collapsed: dict[str, Ping] = {}
     for ping in pings:
-        earlier = collapsed.get(ping.path)
-        collapsed[ping.path] = ping if earlier is None else joined(earlier, ping)
+        add(collapsed, ping)
     return list(collapsed.values())
+
+
+def add(collapsed: dict[str, Ping], ping: Ping) -> None:
+    """Add *ping* to pings by path."""
+    earlier = collapsed.get(ping.path)
+    collapsed[ping.path] = ping if earlier is None else joined(earlier, ping)
 
 
 def joined(earlier: Ping, later: Ping) -> Ping:

@@ -1,82 +1,30 @@
 """What deliverers read and record, across tenants."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Row,
-    String,
-    and_,
-    bindparam,
-    cast,
-    delete,
-    exists,
-    func,
-    insert,
-    null,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, tuple_, update
 
-from ats_stub.domain.delivery import Health
-from ats_stub.domain.pings import Ping, Place, collapse, joined
+from ats_stub.domain.delivery import LEASE, Health, Work, work_of
+from ats_stub.domain.pings import Ping, Place
 from ats_stub.store import schema
+from ats_stub.store.attempts import MadeAttempt, store_attempts
+from ats_stub.store.readiness import ADVANCE, MEMBERS, READY, WORKS, Behind, Group, free, members_of
 from ats_stub.store.subscriptions import topics_of
-from ats_stub.store.windows import read_window
-from catrelay.database import Database, UtcDateTime
+from ats_stub.store.windows import Log, Windows, read_log
+from catrelay.database import Database
 from catrelay.lookup import Lookup
 
 subscriptions = schema.subscriptions
 failing = schema.failing_pings
-counters = schema.counters
-changes = schema.changes
 
-LEASE = timedelta(seconds=10)
-MAX_FAILING_PINGS = 1_000
-"""A subscription with so many gets nothing new before some of them succeed."""
-WORKING = ("active", "backing-off")
+ADVANCE_AFTER = timedelta(seconds=1)
+"""Changes that do not concern a subscription bring it on so late, many of them at once."""
 
 
-def _free(now: "datetime | BindParameter[datetime]", owner: str | BindParameter[str]) -> ColumnElement[bool]:
-    """The condition on subscriptions that no other deliverer holds."""
-    leased_by, leased_until = subscriptions.c.leased_by, subscriptions.c.leased_until
-    return or_(leased_until.is_(None), leased_until <= now, leased_by == owner)
-
-
-# Each commit of the ATS is followed by these three, in one.
-_NOW = bindparam("now", type_=UtcDateTime)
-_WORKING = or_(*(subscriptions.c.state == state for state in WORKING))
-_FAILED = and_(failing.c.tenant == subscriptions.c.tenant, failing.c.subscription == subscriptions.c.id)
-_READY = (
-    select(subscriptions.c.tenant, subscriptions.c.id, cast(null(), UtcDateTime).label("next"))
-    .join(counters, counters.c.tenant == subscriptions.c.tenant)
-    .where(
-        _WORKING,
-        or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW),
-        _free(_NOW, bindparam("owner", type_=String)),
-        or_(
-            subscriptions.c.cursor < counters.c.position,
-            exists().where(_FAILED, failing.c.next_attempt <= _NOW),
-        ),
-    )
-)
-_NEXT_TRY = select(null(), null(), func.min(subscriptions.c.next_attempt)).where(
-    _WORKING, subscriptions.c.next_attempt > _NOW
-)
-_NEXT_RETRY = (
-    select(null(), null(), func.min(failing.c.next_attempt))
-    .join(subscriptions, _FAILED)
-    .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
-)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Key:
     """Names a subscription."""
 
@@ -85,87 +33,221 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What there is to do for a subscription.
+class Job:
+    """What there is to do for a subscription, and where it is to be sent.
 
-    pings: collapsed, in the order to send them. end: how far the change log was read. failing: paths of all pings
-    that failed before.
+    secrets: what signs it, the newest first. attempted: how many attempts were made so far. is_all: that there is no
+    more in the log.
     """
 
     key: Key
     tenant_name: str
     app: str
     url: str
-    signing_secret: str
+    secrets: tuple[str, ...]
     batch: bool
-    health: Health
-    cursor: Place
-    end: Place
-    pings: list[Ping]
-    failing: frozenset[str]
+    attempted: int
+    work: Work
+    is_all: bool
+
+    def after(self, result: "Result") -> "Job":
+        """What is left of it after its first part."""
+        return replace(self, attempted=self.attempted + result.attempted)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A ping that failed, and when to send it again."""
+    """A ping that failed, since when, and when to send it again."""
 
     ping: Ping
+    since: datetime
     next_attempt: datetime
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a Work. settled: pings that were delivered or are void. retry_all: whatever failed is due now."""
+    """What came of a Job, or of its first part.
 
+    settled: pings that were delivered or are void. retry_all: whatever failed is due now. attempts: all that were made,
+    or the latest of them; *attempted* counts them all.
+    """
+
+    key: Key
     cursor: Place
     health: Health
-    settled: Sequence[Ping]
-    failures: Sequence[Failure]
-    retry_all: bool
+    settled: Sequence[Ping] = ()
+    failures: Sequence[Failure] = ()
+    retry_all: bool = False
+    attempts: Sequence[MadeAttempt] = ()
+    attempted: int = 0
 
 
 class DeliveryStore:
-    """Subscriptions as deliverers see them. owner: names this deliverer in leases, which last for *lease*."""
+    """Subscriptions as deliverers see them.
 
-    def __init__(self, database: Database, owner: str, *, lease: timedelta = LEASE) -> None:
+    owner: names this deliverer in leases, which last for *lease*. unseal: opens secrets.
+    """
+
+    def __init__(
+        self, database: Database, owner: str, *, lease: timedelta = LEASE, unseal: Callable[[str], str] = str
+    ) -> None:
         self._database = database
         self._owner = owner
         self._lease = lease
-        self._ready = Lookup(database, union_all(_READY, _NEXT_TRY, _NEXT_RETRY))
+        self._unseal = unseal
+        self._ready = Lookup(database, READY)
+        self._windows = Windows()
+        self._leases: dict[Key, datetime] = {}
+        self._quiet: dict[Group, Place] = {}
+        """Groups that nothing is to be sent to, and how far they were looked at."""
+        self._advanced: datetime | None = None
 
     def ready(self, now: datetime) -> tuple[list[Key], datetime | None]:
-        """The subscriptions with something to send that no other deliverer holds, and when the next retry is due."""
+        """The subscriptions with something to send that no other deliverer holds, and when to look again."""
         ready: list[Key] = []
+        behind: list[Behind] = []
         moments: list[datetime] = []
-        for tenant, subscription, moment in self._ready.rows(now=now, owner=self._owner):
-            if tenant is not None:
-                ready.append(Key(tenant, subscription))
+        for tenant, cursor, cursor_object, topics, number, moment in self._ready.rows(now=now, owner=self._owner):
+            if topics is not None:
+                behind.append(Behind(Group(tenant, Place(cursor, cursor_object), topics), number))
+            elif tenant is not None:
+                ready.append(Key(tenant, number))
             elif moment is not None:
                 moments.append(moment)
-        return ready, min(moments, default=None)
+        ready.extend(self._members(behind, now))
+        if self._quiet:
+            moments.append(self._advance(now))
+        return list(dict.fromkeys(ready)), min(moments, default=None)
 
-    def take(self, key: Key, now: datetime) -> Work | None:
-        """What there is to do for the subscription, which is leased for at least half a lease from *now*.
+    def _members(self, behind: Iterable[Behind], now: datetime) -> list[Key]:
+        """Those of groups that something is to be sent to."""
+        self._quiet = {each.group: self._quiet[each.group] for each in behind if each.group in self._quiet}
+        unknown = [each for each in behind if self._quiet.get(each.group, each.group.cursor).position < each.position]
+        if not unknown:
+            return []
+        found: list[Key] = []
+        with self._database.read() as connection:
+            logs = _logs(connection, {each.group.tenant for each in unknown})
+            for group in (each.group for each in unknown if each.group.tenant in logs):
+                log = logs[group.tenant]
+                cursor = self._quiet.get(group, group.cursor)
+                window = self._windows.after(connection, log, cursor, topics_of(group.topics), now)
+                if window.pings:
+                    self._quiet.pop(group, None)
+                    members = MEMBERS.rows(connection, **members_of(group), now=now, owner=self._owner)
+                    found.extend(Key(group.tenant, subscription) for (subscription,) in members)
+                else:
+                    self._quiet[group] = window.end
+        return found
 
-        None when there is nothing, or another deliverer holds it.
+    def _advance(self, now: datetime) -> datetime:
+        """Bring quiet groups on, if it is time. Returns when it will be."""
+        due = now if self._advanced is None else self._advanced + ADVANCE_AFTER
+        if self._advanced is not None and now < due:
+            return due
+        self._advanced = now
+        with self._database.write() as connection:
+            for group, end in sorted(self._quiet.items(), key=lambda quiet: quiet[0].tenant):
+                ADVANCE.run(connection, {**members_of(group), "to": end.position, "now": now, "owner": self._owner})
+        return now + ADVANCE_AFTER
+
+    def take(self, keys: Collection[Key], now: datetime) -> dict[Key, Job]:
+        """What there is to do for each of *keys*, which are leased for at least half a lease from *now*.
+
+        Those for which there is nothing, or which another deliverer holds, are left out.
         """
+        jobs: dict[Key, Job] = {}
+        known = {key for key in keys if self._leases.get(key, now) > now + self._lease / 2}
         with self._database.read() as connection:
-            row = self._row(connection, key)
-            work = None if row is None else _work(connection, row, now)
-        if row is None or work is None:
-            return None
-        if row.leased_by == self._owner and row.leased_until > now + self._lease / 2:
-            return work
-        if not self._lease_where(key, _free(now, self._owner), now):
-            return None
-        # Whoever held it before may have moved the cursor since it was read.
-        with self._database.read() as connection:
-            row = self._row(connection, key)
-            return None if row is None else _work(connection, row, now)
+            lost, found = self._jobs(connection, known, now)
+        jobs.update(found)
+        claimed = {*keys} - known | lost
+        if claimed:
+            with self._database.write() as connection:
+                held = self._claim(connection, claimed, now)
+                jobs.update(self._jobs(connection, held, now)[1])
+            self._leases.update(dict.fromkeys(held, now + self._lease))
+        for key in claimed - set(jobs):
+            self._leases.pop(key, None)
+        return jobs
 
-    def renew(self, key: Key, now: datetime) -> bool:
-        """Lease the subscription from *now* on. False when it is no longer ours: what is under way will not count."""
-        return self._lease_where(key, subscriptions.c.leased_by == self._owner, now)
+    def _jobs(self, connection: Connection, keys: Collection[Key], now: datetime) -> tuple[set[Key], dict[Key, Job]]:
+        """The keys that are not ours any more, and what there is to do for the others."""
+        if not keys:
+            return set(), {}
+        rows = connection.execute(
+            select(subscriptions, schema.tenants.c.name.label("tenant_name"))
+            .join(schema.tenants, schema.tenants.c.tenant == subscriptions.c.tenant)
+            .where(_among(subscriptions.c.tenant, subscriptions.c.id, keys), WORKS)
+        ).all()
+        ours = [row for row in rows if row.leased_by == self._owner]
+        due = [row for row in ours if row.next_attempt is None or row.next_attempt <= now]
+        failed = _failed(connection, keys)
+        logs = _logs(connection, {row.tenant for row in due})
+        jobs = {
+            key: job
+            for row in due
+            if row.tenant in logs
+            for key in [Key(row.tenant, row.id)]
+            for job in [self._job(connection, row, logs[row.tenant], failed.get(key, []), now)]
+            if job is not None
+        }
+        return set(keys) - {Key(row.tenant, row.id) for row in ours}, jobs
+
+    def _job(
+        self,
+        connection: Connection,
+        row: Row[tuple[object, ...]],
+        log: Log,
+        failed: Sequence[Failure],
+        now: datetime,
+    ) -> Job | None:
+        cursor = Place(row.cursor, row.cursor_object)
+        window = self._windows.after(connection, log, cursor, topics_of(row.topics), now)
+        work = work_of(
+            _health(row),
+            cursor,
+            window.pings,
+            window.end,
+            [(each.ping, each.since, each.next_attempt) for each in failed],
+            now=now,
+        )
+        if work is None:
+            return None
+        old = row.old_secret if row.old_secret_until is not None and row.old_secret_until > now else None
+        return Job(
+            key=Key(row.tenant, row.id),
+            tenant_name=row.tenant_name,
+            app=row.app,
+            url=row.url,
+            secrets=tuple(self._unseal(each) for each in (row.secret, old) if each is not None),
+            batch=row.batch,
+            attempted=row.attempted,
+            work=work,
+            is_all=window.end.position >= log.position,
+        )
+
+    def _claim(self, connection: Connection, keys: Collection[Key], now: datetime) -> set[Key]:
+        """Lease those of *keys* that no other deliverer holds or is about to."""
+        among = _among(subscriptions.c.tenant, subscriptions.c.id, keys)
+        rows = connection.execute(
+            select(subscriptions.c.tenant, subscriptions.c.id)
+            .where(among, WORKS, free(now, self._owner))
+            .order_by(subscriptions.c.tenant, subscriptions.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        held = {Key(*row) for row in rows}
+        self._set(connection, held, leased_by=self._owner, leased_until=now + self._lease)
+        return held
+
+    def renew(self, keys: Collection[Key], now: datetime) -> None:
+        """Lease those of *keys* that are still ours for longer, if they are not for long any more."""
+        ending = {key for key in keys if self._leases.get(key, now) < now + self._lease * 2 / 3}
+        if ending:
+            with self._database.write() as connection:
+                ours = self._locked(connection, ending)
+                self._set(connection, ours, leased_until=now + self._lease)
+            self._leases.update(dict.fromkeys(ours, now + self._lease))
 
     def release_all(self) -> None:
         """Let others take what this deliverer holds."""
@@ -175,144 +257,114 @@ class DeliveryStore:
             # In the order in which the removal of a tenant locks them: or each could wait for the other.
             connection.execute(in_order)
             connection.execute(update(s).where(ours).values(leased_by=None, leased_until=None))
+        self._leases.clear()
 
-    def record(self, key: Key, result: Result, now: datetime) -> bool:
-        """Store what came of a work, all in one transaction.
+    def record(self, results: Sequence[Result], now: datetime) -> set[Key]:
+        """Store what came of jobs, all in one transaction. Returns those that are still ours.
 
-        False, with nothing stored, when the subscription is no longer ours: then it is done again by whoever holds it.
+        Nothing is stored of the others: whoever holds them does it again.
         """
-        health = result.health
         with self._database.write() as connection:
-            # The subscription's row comes first, so that this and its removal wait for each other.
-            still_ours = connection.execute(
-                update(subscriptions)
-                .where(_is(key), subscriptions.c.leased_by == self._owner, subscriptions.c.state.in_(WORKING))
-                .values(
-                    cursor=result.cursor.position,
-                    cursor_object=result.cursor.object,
-                    state=health.state,
-                    attempts=health.attempts,
-                    next_attempt=health.next_attempt,
-                    failing_since=health.failing_since,
-                    last_success=health.last_success,
-                    last_error=health.last_error,
-                    leased_until=now + self._lease,
-                )
+            # The subscriptions' rows come first, so that this and their removal wait for each other.
+            kept = self._locked(connection, [result.key for result in results])
+            counted = [result for result in results if result.key in kept]
+            for values, keys in _alike(counted):
+                self._set(connection, keys, **values, leased_until=now + self._lease)
+            _store_failures(connection, counted, now)
+            store_attempts(connection, [(each.key.tenant, each.key.subscription, each.attempts) for each in counted])
+        self._leases.update(dict.fromkeys(kept, now + self._lease))
+        return kept
+
+    def _locked(self, connection: Connection, keys: Collection[Key]) -> set[Key]:
+        rows = connection.execute(
+            select(subscriptions.c.tenant, subscriptions.c.id)
+            .where(
+                _among(subscriptions.c.tenant, subscriptions.c.id, keys),
+                subscriptions.c.leased_by == self._owner,
+                WORKS,
             )
-            if still_ours.rowcount == 0:
-                return False
-            _forget(connection, key, [*result.settled, *(failure.ping for failure in result.failures)])
-            if result.failures:
-                connection.execute(insert(failing), [_columns(key, failure) for failure in result.failures])
-            if health.state == "ended":
-                connection.execute(delete(failing).where(_of(key)))
-            elif result.retry_all:
-                connection.execute(update(failing).where(_of(key)).values(next_attempt=now))
-            return True
-
-    def prune(self, before: datetime, *, limit: int) -> int:
-        """Drop at most *limit* change log rows per tenant older than *before* that no subscription needs any more.
-
-        Returns how many.
-        """
-        with self._database.read() as connection:
-            tenants = list(connection.scalars(select(counters.c.tenant)))
-        return sum(self._prune(tenant, before, limit) for tenant in tenants)
-
-    def _prune(self, tenant: int, before: datetime, limit: int) -> int:
-        s = subscriptions
-        slowest = select(func.min(s.c.cursor)).where(s.c.tenant == tenant, s.c.state != "ended")
-        oldest = (
-            select(changes.c.position, changes.c.at)
-            .where(changes.c.tenant == tenant)
-            .order_by(changes.c.position)
-            .limit(limit)
+            .order_by(subscriptions.c.tenant, subscriptions.c.id)
+            .with_for_update()
         )
-        with self._database.read() as connection:
-            bound = connection.scalar(slowest)
-            droppable = [
-                row.position
-                for row in connection.execute(oldest)
-                if row.at < before and (bound is None or row.position <= bound)
-            ]
-        if not droppable:
-            return 0
-        with self._database.write() as connection:
-            dropped = connection.execute(
-                delete(changes).where(changes.c.tenant == tenant, changes.c.position <= max(droppable))
-            )
-            return dropped.rowcount
+        return {Key(*row) for row in rows}
 
-    def _lease_where(self, key: Key, condition: ColumnElement[bool], now: datetime) -> bool:
-        with self._database.write() as connection:
-            leased = connection.execute(
-                update(subscriptions)
-                .where(_is(key), condition)
-                .values(leased_by=self._owner, leased_until=now + self._lease)
-            )
-            return leased.rowcount == 1
-
-    def _row(self, connection: Connection, key: Key) -> Row[tuple[object, ...]] | None:
-        return connection.execute(
-            select(subscriptions, schema.tenants.c.name.label("tenant_name"), counters.c.orgs_category)
-            .join(schema.tenants, schema.tenants.c.tenant == subscriptions.c.tenant)
-            .join(counters, counters.c.tenant == subscriptions.c.tenant)
-            .where(_is(key), subscriptions.c.state.in_(WORKING))
-        ).one_or_none()
+    def _set(self, connection: Connection, keys: Collection[Key], **values: object) -> None:
+        if keys:
+            among = _among(subscriptions.c.tenant, subscriptions.c.id, keys)
+            connection.execute(update(subscriptions).where(among).values(values))
 
 
-def _work(connection: Connection, row: Row[tuple[object, ...]], now: datetime) -> Work | None:
-    if row.next_attempt is not None and row.next_attempt > now:
-        return None
-    key = Key(row.tenant, row.id)
-    cursor = end = Place(row.cursor, row.cursor_object)
-    failed = {found.ping: found for found in connection.execute(select(failing).where(_of(key)))}
-    fresh: list[Ping] = []
-    if len(failed) < MAX_FAILING_PINGS:
-        pings, end = read_window(
-            connection, row.tenant, cursor, topics_of(row.topics), orgs_category=row.orgs_category, now=now
-        )
-        fresh = collapse(pings)
-    # What is new comes first: a ping that always fails must not hold it up.
-    superseding = [joined(_ping(failed[ping.path]), ping) if ping.path in failed else ping for ping in fresh]
-    renewed = {ping.path for ping in fresh}
-    due = sorted(
-        (found for found in failed.values() if found.next_attempt <= now and found.ping not in renewed),
-        key=lambda found: found.next_attempt,
-    )
-    all_pings = [*superseding, *map(_ping, due)]
-    if not all_pings and end == cursor:
-        return None
-    return Work(
-        key=key,
-        tenant_name=row.tenant_name,
-        app=row.app,
-        url=row.url,
-        signing_secret=row.secret,
-        batch=row.batch,
-        health=Health(
-            state=row.state,
+def _alike(results: Iterable[Result]) -> Iterable[tuple[dict[str, object], list[Key]]]:
+    """The new values of subscriptions, and of which: those that fare well mostly have the same."""
+    alike: defaultdict[tuple[Place, Health, int], list[Key]] = defaultdict(list)
+    for result in results:
+        alike[result.cursor, result.health, result.attempted].append(result.key)
+    for (cursor, health, attempted), keys in alike.items():
+        values: dict[str, object] = {
+            "cursor": cursor.position,
+            "cursor_object": cursor.object,
+            "attempted": subscriptions.c.attempted + attempted,
+            "state": health.state,
+            "attempts": health.attempts,
+            "next_attempt": health.next_attempt,
+            "failing_since": health.failing_since,
+            "last_success": health.last_success,
+            "last_error": health.last_error,
+        }
+        yield values, keys
+
+
+def _store_failures(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+    gone = [
+        (*_pair(result.key), ping.path)
+        for result in results
+        for ping in (*result.settled, *(failure.ping for failure in result.failures))
+        if ping.attempts > 0  # others are not stored
+    ]
+    for row in gone:
+        known = (failing.c.tenant, failing.c.subscription, failing.c.ping)
+        connection.execute(delete(failing).where(*(column == cell for column, cell in zip(known, row, strict=True))))
+    failures = [_columns(result.key, failure) for result in results for failure in result.failures]
+    if failures:
+        connection.execute(insert(failing), failures)
+    ended = [result.key for result in results if result.health.state == "ended"]
+    if ended:
+        connection.execute(delete(failing).where(_among(failing.c.tenant, failing.c.subscription, ended)))
+    retried = [result.key for result in results if result.retry_all]
+    if retried:
+        among = _among(failing.c.tenant, failing.c.subscription, retried)
+        connection.execute(update(failing).where(among).values(next_attempt=now))
+
+
+def _failed(connection: Connection, keys: Collection[Key]) -> Mapping[Key, list[Failure]]:
+    failed: defaultdict[Key, list[Failure]] = defaultdict(list)
+    among = _among(failing.c.tenant, failing.c.subscription, keys)
+    for row in connection.execute(select(failing).where(among)):
+        ping = Ping(
+            path=row.ping,
+            subject=row.subject,
+            object=row.object,
+            operation=row.operation,
+            position=row.position,
             attempts=row.attempts,
-            next_attempt=row.next_attempt,
-            failing_since=row.failing_since,
-            last_success=row.last_success,
-            last_error=row.last_error,
-        ),
-        cursor=cursor,
-        end=end,
-        pings=all_pings,
-        failing=frozenset(failed),
-    )
+        )
+        failed[Key(row.tenant, row.subscription)].append(Failure(ping, row.since, row.next_attempt))
+    return failed
 
 
-def _ping(row: Row[tuple[object, ...]]) -> Ping:
-    return Ping(
-        path=row.ping,
-        subject=row.subject,
-        object=row.object,
-        operation=row.operation,
-        position=row.position,
+def _logs(connection: Connection, tenants: Collection[int]) -> dict[int, Log]:
+    logs = (read_log(connection, tenant) for tenant in tenants)
+    return {log.tenant: log for log in logs if log is not None}
+
+
+def _health(row: Row[tuple[object, ...]]) -> Health:
+    return Health(
+        state=row.state,
         attempts=row.attempts,
+        next_attempt=row.next_attempt,
+        failing_since=row.failing_since,
+        last_success=row.last_success,
+        last_error=row.last_error,
     )
 
 
@@ -327,20 +379,20 @@ def _columns(key: Key, failure: Failure) -> dict[str, object]:
         "operation": ping.operation,
         "position": ping.position,
         "attempts": ping.attempts + 1,
+        "since": failure.since,
         "next_attempt": failure.next_attempt,
     }
 
 
-def _forget(connection: Connection, key: Key, pings: Sequence[Ping]) -> None:
-    """Only pings that failed before are stored: mostly there is nothing to do."""
-    for ping in pings:
-        if ping.attempts > 0:
-            connection.execute(delete(failing).where(_of(key), failing.c.ping == ping.path))
+def _among(tenant: ColumnElement[int], subscription: ColumnElement[int], keys: Iterable[Key]) -> ColumnElement[bool]:
+    by_tenant: defaultdict[int, list[int]] = defaultdict(list)
+    for key in keys:
+        by_tenant[key.tenant].append(key.subscription)
+    if len(by_tenant) == 1:
+        ((of_tenant, ids),) = by_tenant.items()
+        return and_(tenant == of_tenant, subscription.in_(sorted(ids)))
+    return tuple_(tenant, subscription).in_(sorted(map(_pair, keys)))
 
 
-def _is(key: Key) -> ColumnElement[bool]:
-    return and_(subscriptions.c.tenant == key.tenant, subscriptions.c.id == key.subscription)
-
-
-def _of(key: Key) -> ColumnElement[bool]:
-    return and_(failing.c.tenant == key.tenant, failing.c.subscription == key.subscription)
+def _pair(key: Key) -> tuple[int, int]:
+    return key.tenant, key.subscription

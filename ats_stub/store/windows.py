@@ -1,64 +1,165 @@
 """Reading ahead in the change log, a bounded window at a time."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
-from ats_stub.domain.pings import JOB_TOPICS, TOPICS_OF, Change, ChangeKind, Ping, Place, pings_of, pings_of_moved
+from ats_stub.domain.pings import (
+    JOB_TOPICS,
+    TOPICS_OF,
+    Change,
+    ChangeKind,
+    Ping,
+    Place,
+    add,
+    pings_of,
+    pings_of_moved,
+    resynchronize,
+)
 from ats_stub.domain.references import Kind
 from ats_stub.store import schema
 from ats_stub.store.job_lists import is_in
 from catrelay.models import Topic
+from catrelay.statements import Statement
 
 changes = schema.changes
+counters = schema.counters
 links = schema.links
 jobs = schema.jobs
 
-MAX_WINDOW_CHANGES = 1_000
+PAGE_CHANGES = 1_000
+MAX_WINDOW_CHANGES = 50_000
+MAX_WINDOW_PINGS = 5_000
 MAX_MOVED_OBJECTS = 1_000
 """Of all `moved-...` rows of a window together."""
+MAX_AGE = timedelta(seconds=1)
+"""How long a window serves others: which lists an object is in may change."""
+MAX_WINDOWS = 8
 
 _MOVED: Mapping[ChangeKind, Kind] = {"moved-jobs": "job", "moved-users": "user", "moved-candidates": "candidate"}
 
+_PAGE = Statement(
+    select(
+        changes.c.position,
+        changes.c.kind,
+        changes.c.object,
+        changes.c.operation,
+        changes.c.category,
+        changes.c.moved_by,
+        changes.c.lists,
+    )
+    .where(changes.c.tenant == bindparam("of_tenant"), changes.c.position > bindparam("after"))
+    .order_by(changes.c.position)
+    .limit(PAGE_CHANGES)
+)
+_NUMBERS = Statement(
+    select(counters.c.position, counters.c.orgs_category).where(
+        counters.c.tenant == bindparam("of_tenant", type_=BigInteger)
+    )
+)
 
-def read_window(
-    connection: Connection,
-    tenant: int,
-    cursor: Place,
-    topics: Collection[Topic],
-    *,
-    orgs_category: int,
-    now: datetime,
-) -> tuple[list[Ping], Place]:
-    """The pings that the changes after *cursor* mean, in their order and not yet collapsed; and how far it was read."""
-    pings: list[Ping] = []
-    end, moved_left = cursor, MAX_MOVED_OBJECTS
-    for change in _changes_after(connection, tenant, cursor.position):
+
+@dataclass(frozen=True)
+class Log:
+    """What is known of a tenant's change log. position: its last."""
+
+    tenant: int
+    position: int
+    orgs_category: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """The pings that a stretch of the log means, collapsed, in the order of their first changes.
+
+    end: where the stretch ends. read: when.
+    """
+
+    pings: Sequence[Ping]
+    end: Place
+    read: datetime
+
+
+class Windows:
+    """The latest windows, for all subscriptions that are at the same place and want the same."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, Place, frozenset[Topic]], Window] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def after(
+        self, connection: Connection, log: Log, cursor: Place, topics: Collection[Topic], now: datetime
+    ) -> Window:
+        """The window that begins after *cursor*."""
+        key = (log.tenant, cursor, frozenset(topics))
+        with self._mutex:
+            known = self._known.get(key)
+        if known is not None and _holds(known, log, now):
+            return known
+        window = _read(connection, log, cursor, key[2], now)
+        with self._mutex:
+            self._known[key] = window
+            self._known.move_to_end(key)
+            if len(self._known) > MAX_WINDOWS:
+                self._known.popitem(last=False)
+        return window
+
+
+def read_log(connection: Connection, tenant: int) -> Log | None:
+    """What is known of the tenant's log; None when the tenant was removed."""
+    row = _NUMBERS.row(connection, of_tenant=tenant)
+    return None if row is None else Log(tenant, *row)
+
+
+def _holds(window: Window, log: Log, now: datetime) -> bool:
+    is_young = timedelta() <= now - window.read < MAX_AGE
+    return is_young and (bool(window.pings) or window.end.position >= log.position)
+
+
+def _read(connection: Connection, log: Log, cursor: Place, topics: Collection[Topic], now: datetime) -> Window:
+    pings: dict[str, Ping] = {}
+    end, scanned, moved_left = cursor, 0, MAX_MOVED_OBJECTS
+    for change in _changes_after(connection, log.tenant, end.position):
+        if change.position > end.position + 1:
+            add(pings, resynchronize(end, change.position - 1))
         kind = _MOVED.get(change.kind)
         if kind is None:
-            pings.extend(pings_of(change, topics, orgs_category=orgs_category))
+            for ping in pings_of(change, topics, orgs_category=log.orgs_category):
+                add(pings, ping)
         elif not set(topics).isdisjoint(TOPICS_OF[kind]):
-            after = cursor.object if change.position == cursor.position + 1 else 0
-            found = _moved(connection, tenant, change, kind, after=after, limit=moved_left, now=now)
+            after = end.object if change.position == end.position + 1 else 0
+            found = _moved(connection, log.tenant, change, kind, after=after, limit=moved_left, now=now)
             for moved, lists in found:
-                pings.extend(pings_of_moved(change.position, kind, moved, lists, topics))
+                for ping in pings_of_moved(change.position, kind, moved, lists, topics):
+                    add(pings, ping)
             if len(found) == moved_left:
-                return pings, Place(change.position - 1, found[-1][0])
+                return Window(tuple(pings.values()), Place(change.position - 1, found[-1][0]), now)
             moved_left -= len(found)
-        end = Place(change.position)
-    return pings, end
+        end, scanned = Place(change.position), scanned + 1
+        if len(pings) >= MAX_WINDOW_PINGS or scanned == MAX_WINDOW_CHANGES:
+            break
+    if not scanned and cursor.position < log.position:
+        add(pings, resynchronize(cursor, log.position))
+        end = Place(log.position)
+    return Window(tuple(pings.values()), end, now)
 
 
 def _changes_after(connection: Connection, tenant: int, position: int) -> Iterator[Change]:
-    rows = connection.execute(
-        select(changes)
-        .where(changes.c.tenant == tenant, changes.c.position > position)
-        .order_by(changes.c.position)
-        .limit(MAX_WINDOW_CHANGES)
-    )
-    return map(_change, rows.all())
+    while True:
+        rows = _PAGE.rows(connection, of_tenant=tenant, after=position)
+        for row in rows:
+            position, kind, changed, operation, category, moved_by, lists = row
+            yield Change(
+                position, kind, changed, operation, category, {} if lists is None else orjson.loads(lists), moved_by
+            )
+        if len(rows) < PAGE_CHANGES:
+            return
+        position = rows[-1][0]
 
 
 def _moved(
@@ -89,15 +190,3 @@ def _moved(
         .where(is_in("jobs/open", now))
     )
     return [(row.object, JOB_TOPICS if row.externally else JOB_TOPICS[:1]) for row in connection.execute(open_jobs)]
-
-
-def _change(row: Row[tuple[object, ...]]) -> Change:
-    return Change(
-        position=row.position,
-        kind=row.kind,
-        object=row.object,
-        operation=row.operation,
-        category=row.category,
-        moved_by=row.moved_by,
-        lists={} if row.lists is None else orjson.loads(row.lists),
-    )

@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,12 +14,15 @@ from pydantic import ValidationError
 from sqlalchemy import func, select, text
 from structlog.testing import capture_logs
 
-from ats_stub.delivery import Deliverer, DeliveryMetrics
+from ats_stub.delivering import Deliverer, DeliveryMetrics
+from ats_stub.domain.delivery import LEASE
 from ats_stub.operations import subscriptions
 from ats_stub.operations.values import write_value
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, schema
 from catrelay.models import CategoryValueWrite, SubscriptionCreate
+from catrelay.sending import PingSender
+from catrelay.targets import Targets
 from catrelay.tokens import Access
 from tests.receivers import WAIT_SECONDS, Receiver
 
@@ -26,10 +30,15 @@ ORGS = 1
 LOOPBACK = "127.0.0.0/8"
 
 
-def deliverer(store: Store, database_url: str, *, lease: timedelta, prune_seconds: float = 60) -> Deliverer:
+@asynccontextmanager
+async def delivering(
+    store: Store, database_url: str, *, lease: timedelta = LEASE, prune_seconds: float = 60
+) -> AsyncIterator[None]:
     settings = AtsSettings(database=database_url, allow_targets=LOOPBACK, changes_keep_seconds=0)
-    metrics = DeliveryMetrics(CollectorRegistry())
-    return Deliverer(store, settings, metrics, lease=lease, prune_seconds=prune_seconds)
+    rules = replace(settings.delivery_rules, lease=lease, prune_seconds=prune_seconds)
+    sender = PingSender(Targets(LOOPBACK), timeout=timedelta(seconds=WAIT_SECONDS))
+    async with sender, Deliverer(store, rules, sender, DeliveryMetrics(CollectorRegistry())).running():
+        yield
 
 
 def subscribe_and_change(store: Store, access: Access, url: str) -> str:
@@ -65,7 +74,7 @@ def without(store: Store, table: str) -> Iterator[None]:
     ("table", "trouble"),
     [
         ("subscriptions", "cannot see what is to be delivered"),
-        ("changes", "delivery failed"),
+        ("attempts", "delivery failed"),
         ("changes", "cannot drop old changes"),
     ],
 )
@@ -81,7 +90,7 @@ def test_trouble_with_the_database_is_logged_and_outlived(
 
     async def scenario() -> None:
         with without(store, table), capture_logs() as logs:
-            stack = deliverer(store, database_url, lease=timedelta(seconds=10), prune_seconds=0.01).running()
+            stack = delivering(store, database_url, prune_seconds=0.01)
             await stack.__aenter__()
             await asyncio.to_thread(outlive, logs)  # type: ignore[arg-type] # a line is a mutable mapping
         await asyncio.to_thread(receiver.wait_for, path)
@@ -102,7 +111,7 @@ def test_a_subscription_stays_leased_as_long_as_its_pings_take(store: Store, acc
         wait_until(lambda: leased_until() != first)
 
     async def scenario() -> None:
-        async with deliverer(store, database_url, lease=timedelta(seconds=0.3)).running():
+        async with delivering(store, database_url, lease=timedelta(seconds=0.3)):
             await asyncio.to_thread(wait_for_renewals)
 
     with socket.create_server(("127.0.0.1", 0)) as stalled:
@@ -119,7 +128,7 @@ def test_old_changes_are_dropped_once_they_were_told(store: Store, access: Acces
 
     async def scenario(url: str) -> None:
         path = subscribe_and_change(store, access, url)
-        async with deliverer(store, database_url, lease=timedelta(seconds=10), prune_seconds=0.01).running():
+        async with delivering(store, database_url, prune_seconds=0.01):
             await asyncio.to_thread(receiver.wait_for, path)
             await asyncio.to_thread(wait_until, lambda: changes() == 0)
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from ats_stub.domain.delivery import Health
+from ats_stub.domain.delivery import LEASE, MAX_FAILING_PINGS, Health
 from ats_stub.domain.pings import Ping, Place, Subject
 from ats_stub.operations import subscriptions
 from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
-from ats_stub.store.deliveries import LEASE, MAX_FAILING_PINGS, DeliveryStore, Failure, Key, Result, Work
+from ats_stub.store.deliveries import DeliveryStore, Failure, Job, Key, Result
 from ats_stub.store.messages import read_bodies
+from ats_stub.store.pruning import prune
 from ats_stub.store.windows import MAX_MOVED_OBJECTS, MAX_WINDOW_CHANGES
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
 from catrelay.tokens import Access
@@ -41,22 +42,31 @@ def add_org(store: Store, access: Access, name: str = "Sales") -> int:
     return add(store, access, ORGS, name)
 
 
-def paths(work: Work) -> list[str]:
-    return [ping.path for ping in work.pings]
+def paths(job: Job) -> list[str]:
+    return [ping.path for ping in job.work.pings]
 
 
-def all_settled(work: Work) -> Result:
-    return Result(work.end, Health(), work.pings, [], retry_all=False)
+def all_settled(job: Job) -> Result:
+    return Result(job.key, job.work.end, Health(), settled=job.work.pings)
 
 
-def failed(work: Work, *, until: datetime) -> Result:
-    return Result(work.end, Health(), [], [Failure(ping, until) for ping in work.pings], retry_all=False)
+def failed(job: Job, *, until: datetime) -> Result:
+    failures = [Failure(ping, NOW, until) for ping in job.work.pings]
+    return Result(job.key, job.work.end, Health(), failures=failures)
 
 
-def taken(deliveries: DeliveryStore, key: Key, now: datetime = NOW) -> Work:
-    work = deliveries.take(key, now)
-    assert work is not None
-    return work
+def take(deliveries: DeliveryStore, key: Key, now: datetime = NOW) -> Job | None:
+    return deliveries.take([key], now).get(key)
+
+
+def taken(deliveries: DeliveryStore, key: Key, now: datetime = NOW) -> Job:
+    job = take(deliveries, key, now)
+    assert job is not None
+    return job
+
+
+def record(deliveries: DeliveryStore, result: Result, now: datetime = NOW) -> bool:
+    return deliveries.record([result], now) == {result.key}
 
 
 def stored(store: Store, key: Key) -> tuple[int, str | None]:
@@ -79,8 +89,8 @@ def test_a_subscription_is_ready_when_something_changed_and_not_once_it_is_recor
 
     assert (nothing, changed) == (([], None), ([key], None))
     assert paths(work) == [f"/orgs/values/byID/{org}/deltaPings"]
-    assert first.record(key, all_settled(work), NOW)
-    assert (first.ready(NOW), first.take(key, NOW)) == (([], None), None)
+    assert record(first, all_settled(work))
+    assert (first.ready(NOW), take(first, key, NOW)) == (([], None), None)
 
 
 def test_work_that_was_never_recorded_is_done_again_by_whoever_holds_the_next_lease(
@@ -90,13 +100,13 @@ def test_work_that_was_never_recorded_is_done_again_by_whoever_holds_the_next_le
     add_org(store, access)
     work = taken(first, key)
 
-    while_leased = (second.ready(NOW), second.take(key, NOW))
+    while_leased = (second.ready(NOW), take(second, key, NOW))
     after = taken(second, key, NOW + LEASE)
 
     assert while_leased == (([], None), None)
     assert after == work
-    assert not first.record(key, all_settled(work), NOW + LEASE)
-    assert stored(store, key) == (work.cursor.position, "second")
+    assert not record(first, all_settled(work), NOW + LEASE)
+    assert stored(store, key) == (work.work.cursor.position, "second")
 
 
 def test_a_deliverer_that_stops_leaves_its_subscriptions_to_others(
@@ -109,7 +119,7 @@ def test_a_deliverer_that_stops_leaves_its_subscriptions_to_others(
     first.release_all()
 
     assert second.ready(NOW) == ([key], None)
-    assert not first.record(key, all_settled(taken(second, key)), NOW)
+    assert not record(first, all_settled(taken(second, key)))
 
 
 def test_a_subscription_that_was_removed_meanwhile_records_nothing(
@@ -120,7 +130,7 @@ def test_a_subscription_that_was_removed_meanwhile_records_nothing(
     work = taken(first, key)
     written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, key.subscription))
 
-    assert not first.record(key, failed(work, until=NOW), NOW)
+    assert not record(first, failed(work, until=NOW))
 
 
 def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
@@ -129,14 +139,14 @@ def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
     key = subscribe(store, access, "orgs")
     org = add_org(store, access)
     due = NOW + timedelta(seconds=2)
-    first.record(key, failed(taken(first, key), until=due), NOW)
+    record(first, failed(taken(first, key), until=due))
     other = add_org(store, access, "Support")
 
     now, later = taken(first, key), taken(first, key, due)
 
     assert paths(now) == [f"/orgs/values/byID/{other}/deltaPings"]
     assert paths(later) == [f"/orgs/values/byID/{other}/deltaPings", f"/orgs/values/byID/{org}/deltaPings"]
-    first.record(key, all_settled(now), NOW)
+    record(first, all_settled(now))
     assert first.ready(NOW) == ([], due)
     assert first.ready(due) == ([key], None)
     assert written(store, access, lambda unit: subscriptions.resume(unit, access, key.subscription)).lag == 1
@@ -151,22 +161,22 @@ def test_an_attempt_that_was_under_way_does_not_undo_that_all_is_tried_at_once(
     work = taken(first, key)
     written(store, access, lambda unit: subscriptions.resume(unit, access, key.subscription))
 
-    assert not first.renew(key, NOW)
-    assert not first.record(key, failed(work, until=NOW + timedelta(days=1)), NOW)
+    first.renew([key], NOW)
+    assert not record(first, failed(work, until=NOW + timedelta(days=1)))
     assert first.ready(NOW) == ([key], None)
 
 
 def test_a_newer_change_takes_the_place_of_a_failed_ping(store: Store, access: Access, first: DeliveryStore) -> None:
     key = subscribe(store, access, "orgs")
     org = add_org(store, access)
-    first.record(key, failed(taken(first, key), until=NOW + timedelta(days=1)), NOW)
+    record(first, failed(taken(first, key), until=NOW + timedelta(days=1)))
     write(store, access, ORGS, CategoryValueWrite(id=org, name="Selling"))
 
-    (ping,) = taken(first, key).pings
+    (ping,) = taken(first, key).work.pings
 
     assert (ping.operation, ping.position, ping.before, ping.attempts) == ("insert", 2, Place(1), 1)
-    first.record(key, all_settled(taken(first, key)), NOW)
-    assert first.take(key, NOW + timedelta(days=2)) is None
+    record(first, all_settled(taken(first, key)))
+    assert take(first, key, NOW + timedelta(days=2)) is None
 
 
 def test_a_subscription_with_very_many_failed_pings_gets_nothing_new(
@@ -175,11 +185,11 @@ def test_a_subscription_with_very_many_failed_pings_gets_nothing_new(
     key = subscribe(store, access, "orgs")
     add_org(store, access)
     work = taken(first, key)
-    pings = [replace(work.pings[0], path=f"/{number}") for number in range(MAX_FAILING_PINGS)]
-    first.record(key, failed(replace(work, pings=pings), until=NOW + timedelta(days=1)), NOW)
+    pings = [replace(work.work.pings[0], path=f"/{number}") for number in range(MAX_FAILING_PINGS)]
+    record(first, failed(replace(work, work=replace(work.work, pings=pings)), until=NOW + timedelta(days=1)))
     add_org(store, access, "Support")
 
-    assert first.take(key, NOW) is None
+    assert take(first, key, NOW) is None
     assert set(paths(taken(first, key, NOW + timedelta(days=1)))) == {ping.path for ping in pings}
 
 
@@ -188,10 +198,10 @@ def test_an_ended_subscription_keeps_no_failed_pings_and_is_never_ready(
 ) -> None:
     key = subscribe(store, access, "orgs")
     add_org(store, access)
-    first.record(key, failed(taken(first, key), until=NOW), NOW)
+    record(first, failed(taken(first, key), until=NOW))
     work = taken(first, key)
 
-    first.record(key, replace(failed(work, until=NOW), health=Health(state="ended")), NOW)
+    record(first, replace(failed(work, until=NOW), health=Health(state="ended")))
 
     assert first.ready(NOW) == ([], None)
     with store.database.read() as connection:
@@ -206,11 +216,11 @@ def test_a_subscription_that_is_down_is_ready_when_its_next_attempt_is_due(
     due = NOW + timedelta(minutes=5)
     down = Health(state="backing-off", attempts=3, next_attempt=due, failing_since=NOW, last_error="no answer")
     work = taken(first, key)
-    first.record(key, Result(work.cursor, down, [], [], retry_all=False), NOW)
+    record(first, Result(key, work.work.cursor, down))
 
-    assert (first.ready(NOW), first.take(key, NOW)) == (([], due), None)
+    assert (first.ready(NOW), take(first, key, NOW)) == (([], due), None)
     assert first.ready(due) == ([key], None)
-    assert taken(first, key, due).health == down
+    assert taken(first, key, due).work.health == down
 
 
 def add_moved_jobs(store: Store, access: Access, count: int) -> None:
@@ -253,9 +263,9 @@ def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access:
     after = add_org(store, access, "Support")
 
     works = []
-    while (work := first.take(key, NOW)) is not None:
+    while (work := take(first, key, NOW)) is not None:
         works.append(work)
-        first.record(key, all_settled(work), NOW)
+        record(first, all_settled(work))
 
     jobs = [f"/jobs/open/byID/{1_000 + number}/deltaPings" for number in range(MAX_MOVED_OBJECTS + 500)]
     assert [path for work in works for path in paths(work)] == [
@@ -263,7 +273,7 @@ def test_the_jobs_that_a_remap_moved_are_read_page_by_page(store: Store, access:
         *jobs,
         f"/orgs/values/byID/{after}/deltaPings",
     ]
-    assert [work.end for work in works] == [Place(1, 1_000 + MAX_MOVED_OBJECTS - 1), Place(3)]
+    assert [work.work.end for work in works] == [Place(1, 1_000 + MAX_MOVED_OBJECTS - 1), Place(3)]
 
 
 def test_jobs_that_are_open_externally_are_told_apart(store: Store, access: Access, first: DeliveryStore) -> None:
@@ -281,7 +291,7 @@ def test_a_window_of_the_log_is_bounded(store: Store, access: Access, first: Del
 
     work = taken(first, key)
 
-    assert (len(work.pings), work.end) == (1, Place(MAX_WINDOW_CHANGES))
+    assert (len(work.work.pings), work.work.end) == (1, Place(MAX_WINDOW_CHANGES))
 
 
 def test_changes_of_no_interest_move_the_cursor_on(store: Store, access: Access, first: DeliveryStore) -> None:
@@ -290,7 +300,7 @@ def test_changes_of_no_interest_move_the_cursor_on(store: Store, access: Access,
 
     work = taken(first, key)
 
-    assert (work.pings, work.end) == ([], Place(1))
+    assert (work.work.pings, work.work.end) == ((), Place(1))
 
 
 def test_a_ping_about_something_that_is_gone_has_no_body(store: Store, access: Access) -> None:
@@ -315,9 +325,11 @@ def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_th
         connection.execute(update(schema.subscriptions).values(cursor=3))
     later = NOW + timedelta(days=14)
 
-    too_young = first.prune(NOW, limit=100)
-    pieces = [first.prune(later, limit=2) for _ in range(3)]
+    long_ago = NOW - timedelta(days=90)
+
+    too_young = prune(store.database, NOW, long_ago, limit=100)
+    pieces = [prune(store.database, later, long_ago, limit=2) for _ in range(3)]
     written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, slow.subscription))
-    without_subscriptions = first.prune(later, limit=100)
+    without_subscriptions = prune(store.database, later, long_ago, limit=100)
 
     assert (too_young, pieces, without_subscriptions) == (0, [2, 1, 0], 2)

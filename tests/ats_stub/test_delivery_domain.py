@@ -21,7 +21,11 @@ from ats_stub.domain.pings import Ping, Place, collapse, cursor_after, joined
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 POLICY = RetryPolicy((2, 10, 60), timedelta(days=5))
-DELIVERED, FAILED, UNREACHABLE = Attempt("delivered"), Attempt("failed", "answered 500"), Attempt("unreachable", "no")
+DELIVERED, FAILED, UNREACHABLE = (
+    Attempt("delivered"),
+    Attempt("failed", 500, "answered 500"),
+    Attempt("unreachable", None, "no"),
+)
 DOWN = Health("backing-off", attempts=2, next_attempt=NOW, failing_since=NOW)
 
 
@@ -88,7 +92,7 @@ def test_one_ping_that_is_not_answered_does_not_hold_up_the_others() -> None:
 
 
 def test_an_endpoint_that_says_when_to_come_back_is_left_alone_until_then() -> None:
-    busy = Attempt("unreachable", "answered 429", timedelta(minutes=5))
+    busy = Attempt("unreachable", 429, "answered 429", timedelta(minutes=5))
     done = played(Round(pings(*"abcdefgh"), Health(failing_since=NOW), [], batch=False), busy)
 
     assert len(done.failed) == 1
@@ -122,7 +126,7 @@ def test_nothing_sent_changes_nothing() -> None:
 
 
 def test_410_ends_a_subscription_and_days_of_failures_suspend_it() -> None:
-    ended = played(Round(pings("a"), Health(), [], batch=False), Attempt("ended", "answered 410"))
+    ended = played(Round(pings("a"), Health(), [], batch=False), Attempt("ended", 410, "answered 410"))
     failed = played(Round(pings("a"), Health(), [], batch=False), FAILED)
     long_ago = Health(failing_since=NOW - timedelta(days=5))
 

@@ -12,7 +12,7 @@ from ats_stub.domain.pings import Place
 from ats_stub.operations.undo import undo
 from ats_stub.store import Store, open_database, open_registry
 from ats_stub.store.registry import MIGRATIONS
-from ats_stub.store.windows import read_window
+from ats_stub.store.windows import Windows, read_log
 from catrelay.database import Database
 from catrelay.models import Rules
 from catrelay.problems import CannotUndo
@@ -66,10 +66,12 @@ def database(empty_database_url: str) -> Iterator[Database]:
 
 def test_what_was_moved_is_still_told_of(database: Database) -> None:
     with database.read() as connection:
-        pings, end = read_window(connection, 1, Place(0), ["jobs/open"], orgs_category=1, now=NOW)
+        log = read_log(connection, 1)
+        assert log is not None
+        window = Windows().after(connection, log, Place(0), ["jobs/open"], NOW)
 
-    assert [ping.object for ping in pings] == [6, 8, 7]
-    assert end == Place(2)
+    assert [ping.object for ping in window.pings] == [6, 8, 7]
+    assert window.end == Place(2)
 
 
 def test_jobs_reference_what_they_did(database: Database) -> None:

@@ -1,0 +1,6 @@
+"""Delivery of pings. Source: docs/contract/, "deltaPings"."""
+
+from ats_stub.delivering.deliverer import Deliverer
+from ats_stub.delivering.metrics import DeliveryMetrics
+
+__all__ = ["Deliverer", "DeliveryMetrics"]

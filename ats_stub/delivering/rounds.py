@@ -1,0 +1,160 @@
+"""A job's requests: making them, and what came of them."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import quote
+
+import orjson
+
+from ats_stub.delivering.bodies import Bodies
+from ats_stub.delivering.metrics import DeliveryMetrics
+from ats_stub.domain.delivery import Attempt, Health, RetryPolicy, Round, after_round, is_back, outcome_of
+from ats_stub.domain.pings import Ping, Place, cursor_after, message_id
+from ats_stub.store.attempts import KEPT_ATTEMPTS, MadeAttempt
+from ats_stub.store.deliveries import Failure, Job, Result
+from catrelay.models import BatchedPing, PingBatch
+from catrelay.sending import Answer
+from catrelay.signing import sign
+
+MAX_ROUND_PINGS = 1_000
+"""So many are told before it is written down that they were."""
+MAX_REQUESTS = 256
+MAX_REQUESTS_TO_FAILING = 64
+"""To subscribers that failed last: those that do not answer must not take the place of those that do."""
+
+
+class Sender(Protocol):
+    """What `PingSender` does."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """What came of sending *body* to *url*."""
+
+
+@dataclass
+class Part:
+    """The part of a job that one Round is about. left: what of the job comes after it."""
+
+    job: Job
+    done: Round
+    end: Place
+    health: Health
+    failing: Mapping[str, datetime]
+    left: Sequence[Ping] = ()
+    attempted: int = 0
+    made: deque[MadeAttempt] = field(default_factory=lambda: deque(maxlen=KEPT_ATTEMPTS))
+
+    def result(self, policy: RetryPolicy, now: datetime, random: Callable[[], float]) -> Result:
+        """What came of it."""
+        health = after_round(self.health, self.done, policy, now=now, random=random())
+        failures = [
+            Failure(
+                ping,
+                self.failing.get(ping.path, now),
+                now + policy.delay(ping.attempts + 1, random=random(), retry_after=attempt.retry_after),
+            )
+            for ping, attempt in self.done.failed
+        ]
+        tries = {f"{failure.ping.path}": failure.next_attempt for failure in failures}
+        return Result(
+            key=self.job.key,
+            cursor=cursor_after(self.end, [*self.done.unsent, *self.left]),
+            health=health,
+            settled=[*self.done.delivered, *self.done.dropped],
+            failures=failures,
+            retry_all=is_back(self.health, self.done),
+            attempts=[
+                made if made.error is None else replace(made, next_attempt=tries.get(made.path, health.next_attempt))
+                for made in self.made
+            ],
+            attempted=self.attempted,
+        )
+
+
+class Requests:
+    """Makes requests, so many at a time to all subscribers together."""
+
+    def __init__(self, sender: Sender, bodies: Bodies, metrics: DeliveryMetrics, clock: Callable[[], datetime]) -> None:
+        self._sender = sender
+        self._bodies = bodies
+        self._metrics = metrics
+        self._clock = clock
+        self._to_well = asyncio.Semaphore(MAX_REQUESTS)
+        self._to_failing = asyncio.Semaphore(MAX_REQUESTS_TO_FAILING)
+
+    async def make(self, part: Part) -> None:
+        """Make all requests of *part* that there are to be made now."""
+        target = _Target(part.job)
+        while not part.done.is_over:
+            await self._make_next(part, target)
+
+    async def _make_next(self, part: Part, target: "_Target") -> None:
+        """Make the next requests, all at the same time."""
+        requests = part.done.take()
+        pings = [ping for request in requests for ping in request]
+        bodies = await self._bodies.of(part.job.key.tenant, pings)
+        if len(bodies) < len(pings):
+            for ping in pings:
+                if ping not in bodies:
+                    part.done.drop(ping)
+            told = (tuple(ping for ping in request if ping in bodies) for request in requests)
+            requests = [request for request in told if request]
+        limit = self._to_well if part.health.failing_since is None else self._to_failing
+        made = await asyncio.gather(*(self._request(part, target, request, bodies, limit) for request in requests))
+        part.done.settle(list(zip(requests, made, strict=True)))
+
+    async def _request(
+        self,
+        part: Part,
+        target: "_Target",
+        pings: tuple[Ping, ...],
+        bodies: Mapping[Ping, bytes],
+        limit: asyncio.Semaphore,
+    ) -> Attempt:
+        is_batch = part.job.batch
+        path, body = ("/deltaPings", _batch(pings, bodies)) if is_batch else (pings[0].path, bodies[pings[0]])
+        message = message_id(part.job.key.tenant, part.job.key.subscription, pings)
+        async with limit:
+            at, began = self._clock(), time.perf_counter()
+            answer = await self._sender.post(
+                target.root + path, body, sign(body, message_id=message, at=at, signing_secrets=part.job.secrets)
+            )
+        seconds = time.perf_counter() - began
+        attempt = Attempt(outcome_of(answer.status), answer.status, answer.error, answer.retry_after)
+        self._metrics.seconds.observe(seconds)
+        self._metrics.pings[attempt.outcome].inc(len(pings))
+        part.attempted += 1
+        part.made.append(
+            MadeAttempt(
+                number=part.job.attempted + part.attempted,
+                message=message,
+                path=path,
+                pings=len(pings),
+                at=at,
+                milliseconds=round(seconds * 1_000),
+                status=answer.status,
+                error=answer.error,
+                next_attempt=None,
+            )
+        )
+        return attempt
+
+
+class _Target:
+    """Where a job's requests go, and what signs them."""
+
+    def __init__(self, job: Job) -> None:
+        self.root = f"{job.url.rstrip('/')}/t/{quote(job.tenant_name, safe='')}"
+
+
+def _batch(pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]) -> bytes:
+    batched = (BatchedPing(path=ping.path, body=_document(bodies[ping])) for ping in pings)
+    return PingBatch(pings=tuple(batched)).to_json()
+
+
+def _document(body: bytes) -> dict[str, object] | None:
+    return orjson.loads(body) if body else None

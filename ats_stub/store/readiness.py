@@ -1,0 +1,122 @@
+"""Which subscriptions have something to be sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    String,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from ats_stub.domain.pings import Place
+from ats_stub.store import schema
+from catrelay.database import UtcDateTime
+from catrelay.statements import Statement
+
+subscriptions = schema.subscriptions
+failing = schema.failing_pings
+counters = schema.counters
+
+WORKING = ("active", "backing-off")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Subscriptions of a tenant that are at the same place and want the same. topics: as stored."""
+
+    tenant: int
+    cursor: Place
+    topics: str
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A group that is behind the last change, which is at *position*."""
+
+    group: Group
+    position: int
+
+
+def free(now: "datetime | BindParameter[datetime]", owner: str | BindParameter[str]) -> ColumnElement[bool]:
+    """The condition on subscriptions that no other deliverer holds."""
+    leased_by, leased_until = subscriptions.c.leased_by, subscriptions.c.leased_until
+    return or_(leased_until.is_(None), leased_until <= now, leased_by == owner)
+
+
+WORKS = or_(*(subscriptions.c.state == state for state in WORKING))
+"""The condition on subscriptions that are sent to."""
+
+_NOW = bindparam("now", type_=UtcDateTime)
+_OWNER = bindparam("owner", type_=String)
+_DUE = and_(
+    WORKS,
+    or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW),
+    free(_NOW, _OWNER),
+)
+_FAILED = and_(failing.c.tenant == subscriptions.c.tenant, failing.c.subscription == subscriptions.c.id)
+_PLACE = (subscriptions.c.tenant, subscriptions.c.cursor, subscriptions.c.cursor_object, subscriptions.c.topics)
+_NUMBER, _MOMENT, _TOPICS = cast(null(), BigInteger), cast(null(), UtcDateTime), cast(null(), Text)
+
+_BEHIND = (
+    select(*_PLACE, counters.c.position.label("number"), _MOMENT.label("moment"))
+    .join(counters, counters.c.tenant == subscriptions.c.tenant)
+    .where(_DUE, subscriptions.c.cursor < counters.c.position)
+    .group_by(*_PLACE, counters.c.position)
+)
+_RETRIED = select(subscriptions.c.tenant, _NUMBER, _NUMBER, _TOPICS, subscriptions.c.id, _MOMENT).where(
+    _DUE, exists().where(_FAILED, failing.c.next_attempt <= _NOW)
+)
+_NEXT_TRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_attempt)).where(
+    WORKS, subscriptions.c.next_attempt > _NOW
+)
+_NEXT_RETRY = (
+    select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(failing.c.next_attempt))
+    .join(subscriptions, _FAILED)
+    .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
+)
+READY = union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY)
+"""All there is to know after a commit, in one trip: groups that are behind, subscriptions with a ping that is due to be
+sent again, and the next moments at which something is due."""
+
+_MEMBERS_OF = and_(
+    subscriptions.c.tenant == bindparam("of_tenant"),
+    subscriptions.c.cursor == bindparam("at"),
+    subscriptions.c.cursor_object == bindparam("at_object"),
+    subscriptions.c.topics == bindparam("of_topics"),
+)
+MEMBERS = Statement(select(subscriptions.c.id).where(_MEMBERS_OF, _DUE))
+"""Those of a group that are due."""
+
+ADVANCE = Statement(
+    update(subscriptions)
+    .where(
+        _MEMBERS_OF,
+        _DUE,
+        or_(subscriptions.c.leased_until.is_(None), subscriptions.c.leased_until <= _NOW),
+    )
+    .values(cursor=bindparam("to"), cursor_object=0)
+)
+"""Brings those of a group on that nobody holds."""
+
+
+def members_of(group: Group) -> dict[str, object]:
+    """The parameters that name *group*."""
+    return {
+        "of_tenant": group.tenant,
+        "at": group.cursor.position,
+        "at_object": group.cursor.object,
+        "of_topics": group.topics,
+    }
