@@ -1,5 +1,7 @@
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import floor
 
 import httpx
 import pytest
@@ -9,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 
 from catrelay import SignatureInvalid, SignedMessage, sign
 from catrelay import verify as verify_at
-from catrelay.signing import new_secret
+from catrelay.signing import Signer, new_secret
 
 BODY = '{"id": 1001, "name": "東京"}'.encode()
 SECRET = new_secret()
@@ -75,6 +77,34 @@ def test_the_specifications_own_library_confirms_what_is_signed_and_the_other_wa
 
     headers["webhook-signature"] = library.sign("msg_1", at, text)
     assert verify_at(text.encode(), headers, signing_secrets=[SECRET], at=at).id == "msg_1"
+
+
+@given(
+    body=st.text(max_size=50),
+    message_id=st.text("abc_.-0123456789", min_size=1),
+    at=st.floats(0, 10_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    keys=st.lists(st.binary(min_size=1, max_size=80), min_size=1, max_size=2),
+    ending=st.sampled_from(["", "="]),
+)
+def test_a_signer_gives_the_headers_that_the_specifications_own_library_does(
+    body: str, message_id: str, at: datetime, keys: list[bytes], ending: str
+) -> None:
+    secrets = ["whsec_" + base64.b64encode(key).decode().rstrip("=") + ending for key in keys]
+
+    headers = Signer(secrets).headers(body.encode(), message_id=message_id, at=at)
+
+    signatures = [Webhook(secret).sign(message_id, at, body) for secret in secrets]
+    assert headers == {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(floor(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_a", "whsec_é"])
+def test_nothing_is_signed_with_what_is_no_secret(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"secret|base64|ASCII"):
+        Signer([SECRET, secret])
 
 
 @pytest.mark.parametrize("ago", [timedelta(minutes=6), timedelta(minutes=-6), timedelta(days=365)])
