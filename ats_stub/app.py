@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
@@ -29,6 +30,8 @@ from catrelay.logs import configure_logs
 from catrelay.sending import PingSender
 from catrelay.targets import Targets
 from catrelay.tokens import Access
+
+log = structlog.get_logger()
 
 CAPABILITIES = (
     "values.batch",
@@ -94,6 +97,8 @@ def serve() -> Starlette:
     """The app with the settings of the environment, for the server process."""
     settings = AtsSettings()
     configure_logs(settings.log_level)
+    if not settings.vault.has_keys:
+        log.warning("secrets are stored in clear: set CATRELAY_SECRET_KEYS", example="openssl rand -hex 32")
     app = create_app(settings)
     # What was imported stays: no collection need walk through it. Nor a dozen times through a large answer that is
     # being made, all of which is needed until it is sent.

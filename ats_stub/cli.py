@@ -14,12 +14,15 @@ from ats_stub.store import Store, open_database, open_registry, registry_of
 from ats_stub.store.backup import Backup, NotABackup, back_up
 from ats_stub.store.compaction import compact, tenants
 from ats_stub.store.restore import HasData, restore
+from ats_stub.store.sealing import seal_all
 from catrelay.cli.administer import DatabaseOption, JsonOption, check_is_there
 from catrelay.cli.failure import Failure
 from catrelay.cli.moments import MAX_DAYS
 from catrelay.cli.output import Cell, print_rows, say
 from catrelay.cli.service import Service
 from catrelay.database import Database
+from catrelay.settings import ServiceSettings
+from catrelay.vault import SecretKeyMissing
 
 APP = "catrelay ats compact"
 _EXAMPLE = "Example: catrelay ats {} --database sqlite:///ats.db {}"
@@ -84,6 +87,16 @@ def _compact(
     print_rows(rows, ["tenant", "dropped", "firstSeq", "lastSeq"], as_json=as_json)
 
 
+def _seal_secrets(settings: ServiceSettings) -> None:
+    """Seal what is stored in clear, or by an older key. Raises Failure when a key is missing."""
+    assert isinstance(settings, AtsSettings)
+    with _opened(settings.database) as database:
+        try:
+            seal_all(Store(database, vault=settings.vault))
+        except SecretKeyMissing as error:
+            raise Failure(str(error)) from error
+
+
 @contextmanager
 def _opened(url: str, *, prepare: bool = False) -> Iterator[Database]:
     """The database at *url*, its schema checked. prepare: give one that is empty its schema."""
@@ -118,4 +131,5 @@ service = Service(
     open_registry=open_registry,
     app="ats_stub.app:serve",
     extend=add_commands,
+    before_serving=_seal_secrets,
 )

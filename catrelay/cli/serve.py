@@ -56,6 +56,8 @@ def run_server(service: Service, given: Mapping[str, str], workers: int) -> None
     settings = read_settings(service, given)
     with opened(service, settings.database):
         pass
+    if service.before_serving is not None:
+        service.before_serving(settings)
     configure_logs(settings.log_level)
     with _listen(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]

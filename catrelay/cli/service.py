@@ -14,7 +14,8 @@ class Service:
     """A service, as named in the entry point group `catrelay.services`.
 
     name: its subcommand. port: its default one. app: import string of a function without arguments that reads the
-    settings from the environment and returns the ASGI app. extend: adds the service's own subcommands.
+    settings from the environment and returns the ASGI app. extend: adds the service's own subcommands. before_serving:
+    is done once before the server starts; raises Failure when it must not.
     """
 
     name: str
@@ -24,3 +25,4 @@ class Service:
     open_registry: Callable[[str], Registry]
     app: str
     extend: Callable[[typer.Typer], None] | None = None
+    before_serving: Callable[[ServiceSettings], None] | None = None

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from pydantic import Field
 
@@ -25,6 +27,7 @@ SERVICES = ("ats", "uploader", "catman", "careersite")
 ADMIN = "admin"
 """The app that the admin tokens of the ready file belong to."""
 
+KEY_BYTES = 32
 LOCK_POLL_SECONDS = 0.05
 LOCK_WAIT_SECONDS = 12
 
@@ -76,9 +79,10 @@ class Suite(Wire):
 
 
 class Secrets(Wire):
-    """The suite's tokens, by tenant, service and app."""
+    """The suite's tokens, by tenant, service and app, and the key that seals what the ATS stores."""
 
     tokens: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
+    secret_key: str = Field(default_factory=partial(token_hex, KEY_BYTES))
 
 
 def read_suite(path: Path) -> Suite:
@@ -99,15 +103,15 @@ def write_private(path: Path, data: Mapping[str, object]) -> None:
     Path(name).replace(path)
 
 
-def tokens_of(folder: Path, tenant: str) -> Tokens:
-    """The tenant's tokens by service and app, made on first use and kept in *folder*."""
+def secrets_of(folder: Path, tenant: str) -> Secrets:
+    """What is kept in *folder*: the key, and at least this tenant's tokens. What is missing is made."""
     path = folder / "secrets.json"
     secrets = Secrets.model_validate_json(path.read_bytes()) if path.exists() else Secrets()
     tokens = secrets.tokens.setdefault(tenant, {})
     for grant in GRANTS:
         tokens.setdefault(grant.service, {}).setdefault(grant.app, new_token())
     write_private(path, secrets.to_document())
-    return tokens
+    return secrets
 
 
 def set_up(service: Service, suite: Suite, tokens: Tokens) -> None:

@@ -18,7 +18,7 @@ from catrelay.cli.failure import Failure, reason_of
 from catrelay.cli.lifeline import stop_when_stdin_closes
 from catrelay.cli.output import say
 from catrelay.cli.services import load_service
-from catrelay.cli.suite import ADMIN, SERVICES, Member, Suite, Tokens, locked, set_up, tokens_of, write_private
+from catrelay.cli.suite import ADMIN, SERVICES, Member, Suite, Tokens, locked, secrets_of, set_up, write_private
 from catrelay.cli.supervisor import Program, Supervisor
 
 HOST = "127.0.0.1"
@@ -114,11 +114,12 @@ async def _run(plan: Plan, lock: int) -> None:
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         _check_ports(plan.base_port)
-        tokens = tokens_of(plan.folder, plan.tenant)
+        secrets = secrets_of(plan.folder, plan.tenant)
+        tokens = secrets.tokens[plan.tenant]
         suite = _suite(plan, tokens)
         supervisor = Supervisor(
             [_program(plan, suite, tokens, name) for name in SERVICES],
-            environment=_environment(),
+            environment=_environment(secrets.secret_key),
             inherited=[lock],
             on_ready=_Announcer(plan, suite),
         )
@@ -183,10 +184,12 @@ def _program(plan: Plan, suite: Suite, tokens: Tokens, name: str) -> Program:
     )
 
 
-def _environment() -> dict[str, str]:
+def _environment(secret_key: str) -> dict[str, str]:
+    """That of all services: this process's own, with what the suite adds behind what is given."""
     environment = {name: text for name, text in os.environ.items() if name not in NOT_FOR_ALL}
-    allowed = environment.get("CATRELAY_ALLOW_TARGETS")
-    environment["CATRELAY_ALLOW_TARGETS"] = f"{allowed},{LOOPBACK_RANGES}" if allowed else LOOPBACK_RANGES
+    for name, text in (("CATRELAY_ALLOW_TARGETS", LOOPBACK_RANGES), ("CATRELAY_SECRET_KEYS", secret_key)):
+        given = environment.get(name)
+        environment[name] = f"{given},{text}" if given else text
     return environment
 
 

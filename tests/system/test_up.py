@@ -3,10 +3,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -56,6 +58,8 @@ def test_the_career_site_is_subscribed_at_the_ats(running: Up) -> None:
         return [each["app"] for each in running.get("ats", "/subscriptions").json()["results"]]
 
     assert asyncio.run(eventually(subscribers, lambda apps: apps != [])) == ["careersite"]
+    with closing(sqlite3.connect(running.folder / "ats.db")) as ats:
+        assert [secret[:7] for (secret,) in ats.execute("SELECT secret FROM subscriptions")] == ["sealed:"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

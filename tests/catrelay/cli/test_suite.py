@@ -5,19 +5,31 @@ from pathlib import Path
 import pytest
 
 from catrelay.cli.failure import Failure
-from catrelay.cli.suite import GRANTS, SERVICES, Member, Suite, locked, read_suite, tokens_of, write_private
+from catrelay.cli.suite import GRANTS, SERVICES, Member, Suite, locked, read_suite, secrets_of, write_private
 
 
 def test_tokens_are_made_once_for_each_tenant_and_kept_from_others_eyes(tmp_path: Path) -> None:
-    first = tokens_of(tmp_path, "acme")
-    other = tokens_of(tmp_path, "globex")
+    first = secrets_of(tmp_path, "acme").tokens["acme"]
+    other = secrets_of(tmp_path, "globex").tokens["globex"]
 
-    assert tokens_of(tmp_path, "acme") == first
+    assert secrets_of(tmp_path, "acme").tokens == {"acme": first, "globex": other}
     assert {(service, app) for service, apps in first.items() for app in apps} == {(g.service, g.app) for g in GRANTS}
     assert not {t for apps in first.values() for t in apps.values()} & {
         t for apps in other.values() for t in apps.values()
     }
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_key_is_made_once_also_for_a_folder_of_an_older_version(tmp_path: Path) -> None:
+    secrets = secrets_of(tmp_path, "acme")
+    assert secrets_of(tmp_path, "acme").secret_key == secrets.secret_key
+
+    write_private(tmp_path / "secrets.json", {"tokens": secrets.tokens})
+    made = secrets_of(tmp_path, "acme")
+
+    assert made.tokens == secrets.tokens
+    assert made.secret_key != secrets.secret_key
+    assert secrets_of(tmp_path, "globex").secret_key == made.secret_key
 
 
 def test_a_private_file_takes_the_place_of_another_whole(tmp_path: Path) -> None:
