@@ -12,6 +12,7 @@ from pathlib import Path
 from select import POLLIN, poll
 from typing import Any, TypeVar
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -49,6 +50,13 @@ POSTGRESQL_MODES = {"read": "ISOLATION LEVEL REPEATABLE READ"}
 MAX_WRITER_THREADS = 40
 """Each writes what belongs together; connections are left for those who read."""
 _MIGRATION_LOCK = 7_265_171
+_NOTICES_SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,7 +83,7 @@ class Database:
 
     def __init__(self, url: str, *, schema: str = "public") -> None:
         self.engine = _engine(url, schema)
-        self._schema = schema
+        self.schema = schema
         self._commit_listeners: list[Callable[[], None]] = []
         # SQLite's busy handler is not fair: writers of one process wait for each other here instead.
         self._queues: dict[int | None, WriterQueue] = {}
@@ -137,6 +145,11 @@ class Database:
         for listener in self._commit_listeners:
             listener()
 
+    def connect_apart(self) -> psycopg.Connection:
+        """A connection to PostgreSQL besides the pool's, in autocommit. It notices when the server is gone."""
+        arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
+        return psycopg.connect(*arguments, **{**_NOTICES_SILENCE, **options}, autocommit=True)
+
     def migrate(self, migrations: Path) -> None:
         """Bring the schema up to the newest revision in the Alembic directory *migrations*."""
         with self.write() as connection:
@@ -149,9 +162,9 @@ class Database:
 
     def _create_schema(self, connection: Connection) -> None:
         # Asked first: IF NOT EXISTS needs the right to make schemas even when there is nothing to make.
-        known = {"schema": self._schema}
+        known = {"schema": self.schema}
         if connection.scalar(text("SELECT to_regnamespace(quote_ident(:schema))"), known) is None:
-            connection.execute(CreateSchema(self._schema))
+            connection.execute(CreateSchema(self.schema))
 
     def revision(self) -> str | None:
         """The schema's revision; None while there is no schema."""
