@@ -21,8 +21,11 @@ MAX_HOSTS = 1_000
 """A client of each: some 0.1 MB, nearly all of it certificates of authorities."""
 
 
-class HostRefused(Exception):
-    """Nothing can be sent to a host. The text is for people."""
+@dataclass(frozen=True)
+class HostRefused:
+    """Nothing can be sent to a host. reason: for people."""
+
+    reason: str
 
 
 @dataclass
@@ -53,7 +56,7 @@ class PinnedHosts:
         self._max_hosts = max_hosts
         self._hosts: dict[str, PinnedHost] = {}
         """The longest unchecked first."""
-        self._lookups: dict[str, asyncio.Task[PinnedHost]] = {}
+        self._lookups: dict[str, asyncio.Task[PinnedHost | HostRefused]] = {}
         self._threads = CapacityLimiter(MAX_LOOKUPS)
 
     async def aclose(self) -> None:
@@ -73,51 +76,47 @@ class PinnedHosts:
             self._look_up(host)
         return pinned
 
-    async def find(self, host: str) -> PinnedHost:
-        """The host, looked up now. host: as its URL is parsed by the client. Raises HostRefused."""
+    async def find(self, host: str) -> PinnedHost | HostRefused:
+        """The host, looked up now. host: as its URL is parsed by the client."""
         # Whoever waits may be cancelled without ending it for the others.
         return await asyncio.shield(self._look_up(host))
 
-    def _look_up(self, host: str) -> asyncio.Task[PinnedHost]:
+    def _look_up(self, host: str) -> asyncio.Task[PinnedHost | HostRefused]:
         lookup = self._lookups.get(host)
         if lookup is None:
             lookup = self._lookups[host] = asyncio.create_task(self._looked_up(host))
-            lookup.add_done_callback(lambda done: self._forget(host, done))
+            lookup.add_done_callback(lambda _: self._lookups.pop(host))
         return lookup
 
-    def _forget(self, host: str, lookup: asyncio.Task[PinnedHost]) -> None:
-        del self._lookups[host]
-        if not lookup.cancelled():
-            lookup.exception()  # nobody may be left who waits for it
-
-    async def _looked_up(self, host: str) -> PinnedHost:
+    async def _looked_up(self, host: str) -> PinnedHost | HostRefused:
         before = self._hosts.get(host)
-        try:
-            pinned = await to_thread.run_sync(self._pin, host, before, abandon_on_cancel=True, limiter=self._threads)
-        except HostRefused:
-            self._hosts.pop(host, None)
-            raise
+        found = await to_thread.run_sync(self._pin, host, before, abandon_on_cancel=True, limiter=self._threads)
         self._hosts.pop(host, None)
-        self._hosts[host] = pinned
-        if len(self._hosts) > self._max_hosts:
-            del self._hosts[next(iter(self._hosts))]
-        return pinned
+        if isinstance(found, PinnedHost):
+            self._hosts[host] = found
+            if len(self._hosts) > self._max_hosts:
+                del self._hosts[next(iter(self._hosts))]
+        return found
 
-    def _pin(self, host: str, before: PinnedHost | None) -> PinnedHost:
+    def _pin(self, host: str, before: PinnedHost | None) -> PinnedHost | HostRefused:
         try:
             addresses = addresses_of(host.strip("[]"))
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError):
             if before is None or before.has_failed:
-                raise HostRefused(f"name not found: {host}") from error
+                return HostRefused(f"name not found: {host}")
             # Name servers that are down take nothing down: the address is still one that was checked.
             addresses = [before.address]
         if (forbidden := self._targets.forbidden(addresses)) is not None:
-            raise HostRefused(f"nothing is sent to {forbidden}, which is not public")
+            return HostRefused(f"nothing is sent to {forbidden}, which is not public")
         address = _next_address(addresses, before)
-        if before is None or before.address != address:
-            return PinnedHost(_client(host, address, self._connect_timeout), address, time.monotonic())
-        before.checked_at, before.has_failed = time.monotonic(), False
-        return before
+        if before is not None and before.address == address:
+            before.checked_at, before.has_failed = time.monotonic(), False
+            return before
+        try:
+            client = _client(host, address, self._connect_timeout)
+        except BuilderError:
+            return HostRefused("TLS failure: this machine has no certificates of authorities")
+        return PinnedHost(client, address, time.monotonic())
 
 
 def _next_address(addresses: list[str], before: PinnedHost | None) -> str:
@@ -130,7 +129,7 @@ def _next_address(addresses: list[str], before: PinnedHost | None) -> str:
 
 def _client(host: str, address: str, connect_timeout: timedelta) -> Client:
     """A client for URLs of *host* only: any other name it would look up itself."""
-    builder = (
+    return (
         ClientBuilder()
         .resolve(host, address, 0)  # 0: at the port of the URL
         .no_proxy()  # those of the environment would connect to whatever they are told
@@ -143,8 +142,5 @@ def _client(host: str, address: str, connect_timeout: timedelta) -> Client:
         .brotli(False)
         .zstd(False)
         .deflate(False)
+        .build()
     )
-    try:
-        return builder.build()
-    except BuilderError as error:
-        raise HostRefused("TLS failure: this machine has no certificates of authorities") from error

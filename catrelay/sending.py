@@ -13,7 +13,7 @@ from pyreqwest.exceptions import DecodeError, RequestError, RequestTimeoutError
 from pyreqwest.http import Url
 from pyreqwest.response import Response
 
-from catrelay.pinning import HostRefused, PinnedHosts
+from catrelay.pinning import HostRefused, PinnedHost, PinnedHosts
 from catrelay.targets import Targets
 
 CHECK_EVERY = timedelta(seconds=30)
@@ -69,15 +69,9 @@ class PingSender(AbstractAsyncContextManager["PingSender"]):
                 return _failed("nothing can be sent to this URL: it is not http or https")
         except ValueError as error:
             return _failed(f"nothing can be sent to this URL: {error}")
-        host = self._hosts.known(name)
-        if host is None:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    host = await self._hosts.find(name)
-            except HostRefused as error:
-                return _failed(str(error))
-            except TimeoutError:
-                return _failed(f"the name was not found within {self._seconds:g} s")
+        host = self._hosts.known(name) or await self._find(name)
+        if isinstance(host, HostRefused):
+            return _failed(host.reason)
         # The client's timeout, not asyncio's: whoever is cancelled does not end what goes on in the client's thread.
         request = (
             host.client.post(destination)
@@ -94,6 +88,13 @@ class PingSender(AbstractAsyncContextManager["PingSender"]):
         except RequestError as error:
             host.has_failed = True
             return _failed(_reason(error, self._seconds))
+
+    async def _find(self, name: str) -> PinnedHost | HostRefused:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._hosts.find(name)
+        except TimeoutError:
+            return HostRefused(f"the name was not found within {self._seconds:g} s")
 
 
 _JSON = ("content-type", "application/json")

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Condition, Thread
+from typing import BinaryIO
 
 from tests.receivers import WAIT_SECONDS
 
@@ -22,7 +23,7 @@ class RawReceiver:
         self._react = react
         self._tls = tls
         self._changed = Condition()
-        self._open: list[socket.socket] = []
+        self._open = 0
         self._threads: list[Thread] = []
         self._listener = socket.create_server((host, port))
         self.port: int = self._listener.getsockname()[1]
@@ -34,7 +35,7 @@ class RawReceiver:
 
     @contextmanager
     def listening(self) -> Iterator["RawReceiver"]:
-        """Take connections; at the end of the block all of them are closed."""
+        """Take connections. The block ends when whoever sends has closed all of them."""
         accepting = Thread(target=self._accept)
         accepting.start()
         try:
@@ -43,9 +44,6 @@ class RawReceiver:
             self._listener.shutdown(socket.SHUT_RDWR)
             accepting.join()
             self._listener.close()
-            for connection in list(self._open):
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
             for thread in self._threads:
                 thread.join()
 
@@ -65,42 +63,36 @@ class RawReceiver:
                 connection, _ = self._listener.accept()
                 with self._changed:
                     self.connections += 1
-                    self._open.append(connection)
+                    self._open += 1
                 thread = Thread(target=self._serve, args=[connection])
                 self._threads.append(thread)
                 thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        served = connection
-        with suppress(OSError):
-            if self._tls is not None:
-                served = self._tls.wrap_socket(connection, server_side=True)
-                with self._changed:
-                    self._open[self._open.index(connection)] = served
-            while (request := _read_request(served)) is not None:
-                with self._changed:
-                    self.requests.append(request)
-                    self._changed.notify_all()
-                self._react(served)
-        served.close()
+        with suppress(OSError), connection:
+            tls = self._tls
+            served = connection if tls is None else tls.wrap_socket(connection, server_side=True)
+            with served, served.makefile("rb") as stream:
+                while (request := _read_request(stream)) is not None:
+                    with self._changed:
+                        self.requests.append(request)
+                        self._changed.notify_all()
+                    self._react(served)
         with self._changed:
-            self._open = [each for each in self._open if each is not served and each is not connection]
+            self._open -= 1
             self._changed.notify_all()
 
 
-def _read_request(connection: socket.socket) -> bytes | None:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        if not (piece := connection.recv(65_536)):
+def _read_request(stream: BinaryIO) -> bytes | None:
+    """None when no further one comes."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if not (line := stream.readline()):
             return None
-        received += piece
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = re.search(rb"\r\ncontent-length: (\d+)", head)
-    missing = int(length[1]) - len(body) if length else 0
-    while missing > 0 and (piece := connection.recv(missing)):
-        received += piece
-        missing -= len(piece)
-    return received
+        head += line
+    length = re.search(rb"\r\ncontent-length: (\d+)\r\n", head)
+    assert length is not None, head
+    return head + stream.read(int(length[1]))
 
 
 def answering(reply: bytes) -> React:
@@ -118,16 +110,19 @@ def hanging_up(reply: bytes = b"") -> React:
     return react
 
 
-def flooding(start: bytes, forever: bytes) -> React:
-    """Send *start*, then *forever* again and again, as fast as it is taken."""
+class Flood:
+    """Sends *start*, then *forever* again and again, as fast as it is taken. sent: how many bytes were."""
 
-    def react(connection: socket.socket) -> None:
-        connection.sendall(start)
-        for _ in range(MAX_FLOOD_BYTES // len(forever)):
-            connection.sendall(forever)
-        raise AssertionError("a flood was read to its end")
+    def __init__(self, start: bytes, forever: bytes) -> None:
+        self.sent = 0
+        self._start = start
+        self._forever = forever
 
-    return react
+    def __call__(self, connection: socket.socket) -> None:
+        connection.sendall(self._start)
+        while True:
+            connection.sendall(self._forever)
+            self.sent += len(self._forever)
 
 
 def dripping(start: bytes, drop: bytes) -> React:
@@ -137,13 +132,8 @@ def dripping(start: bytes, drop: bytes) -> React:
         connection.sendall(start)
         connection.settimeout(PACE_SECONDS)
         while True:
-            try:
-                if not connection.recv(1):
-                    return
-            except TimeoutError:
-                connection.sendall(drop)
+            with suppress(TimeoutError):
+                connection.recv(1)
+            connection.sendall(drop)
 
     return react
-
-
-MAX_FLOOD_BYTES = 200_000_000
