@@ -1,14 +1,9 @@
 """The rows about the ATS, on each database."""
 
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 from scripts.benchmarks import create, journal, kinto, remap, seq, tree
-from scripts.benchmarks.report import Row
-from scripts.benchmarks.stage import Stage
-
-Measurement = Callable[[Stage], list[Row]]
+from scripts.benchmarks.stage import Measurement
 
 MEASUREMENTS: Mapping[str, Measurement] = {
     "remap": remap.measure,
@@ -18,13 +13,3 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "kinto": kinto.measure,
     "seq": seq.measure,
 }
-
-
-def measure(stage: Stage, names: Sequence[str]) -> list[Row]:
-    """The rows of the measurements named."""
-    rows: list[Row] = []
-    for name in names:
-        began = time.monotonic()
-        rows += MEASUREMENTS[name](stage)
-        sys.stderr.write(f"{name} on {stage.kind}: {time.monotonic() - began:.0f} s\n")
-    return rows

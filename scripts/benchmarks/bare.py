@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,22 @@ import psycopg
 from psycopg import sql
 
 SCHEMA = "ats"
+MEGABYTE = 1_048_576
+DATABASE_BYTES = "SELECT pg_database_size(current_database())"
 _SQLITE = "sqlite:///"
 
 
 def kind_of(database: str) -> str:
     """`sqlite` or `postgresql`."""
     return database.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Megabytes:
+    """used: without the room that the database would fill before it grows. allotted: with it, after a plain VACUUM."""
+
+    used: float
+    allotted: float
 
 
 class Bare:
@@ -69,6 +80,19 @@ class Bare:
         for table in tables:
             self._connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
         self._connection.execute("CHECKPOINT")
+
+    def sizes(self) -> "Megabytes":
+        """How large the database is now."""
+        if isinstance(self._connection, sqlite3.Connection):
+            self.settle()
+            pages, free, page_bytes = (
+                self.one(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size")
+            )
+            return Megabytes((pages - free) * page_bytes / MEGABYTE, pages * page_bytes / MEGABYTE)
+        self._connection.execute("VACUUM")
+        allotted: int = self.one(DATABASE_BYTES)
+        self._connection.execute("VACUUM (FULL)")
+        return Megabytes(self.one(DATABASE_BYTES) / MEGABYTE, allotted / MEGABYTE)
 
     def moment(self) -> str:
         """Now, as the ATS's tables keep it."""

@@ -178,15 +178,21 @@ class _Bench:
             body = {"id": value, "available": False, "remappedTo": target}
             answer = line.post(self._chain.seeded.path, body)
             assert answer.status == 200, answer.body
-            seq = line.get("/categories/remapped?limit=1").json()["lastSeq"]
-            while (moved := _moved(line, seq)) is None:
-                time.sleep(POLL_SECONDS)  # nothing tells of it by itself; to ask all the time would slow it down
+            moved = wait_until_moved(line)
             ended = time.monotonic()
             assert moved == dependents, f"{moved} of {dependents} have moved"
             return Move(began, ended, answer.seconds)
 
     def _settle(self) -> None:
         self._database.settle("links")
+
+
+def wait_until_moved(line: Line) -> int:
+    """How many dependents the latest remap moved, once it has."""
+    seq = line.get("/categories/remapped?limit=1").json()["lastSeq"]
+    while (moved := _moved(line, seq)) is None:
+        time.sleep(POLL_SECONDS)  # nothing tells of it by itself; to ask all the time would slow it down
+    return moved
 
 
 def _moved(line: Line, seq: int) -> int | None:

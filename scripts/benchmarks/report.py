@@ -12,6 +12,16 @@ class Goal:
     text: str
     is_met: Callable[[float], bool]
 
+    def verdict(self, figure: float) -> str:
+        """As in the table."""
+        if not self.text:
+            return ""
+        return "met" if self.is_met(figure) else "NOT MET"
+
+
+UNJUDGED = Goal("", lambda _: True)
+"""Of a row that only helps to understand another."""
+
 
 def at_most(bound: float, text: str = "") -> Goal:
     """The ratio is no larger than *bound*."""
@@ -46,11 +56,6 @@ class Result:
         """Ours in units of the baseline."""
         return median(self.ratios)
 
-    @property
-    def is_met(self) -> bool:
-        """Whether the goal is reached."""
-        return self.goal.is_met(self.ratio)
-
     def cells(self) -> tuple[str, ...]:
         """As in the table."""
         ours, baseline = (median(column) for column in zip(*self.pairs, strict=True))
@@ -62,7 +67,32 @@ class Result:
             f"{_short(baseline)} {self.unit}",
             f"{_short(self.ratio)}{spread}",
             self.goal.text,
-            "met" if self.is_met else "NOT MET",
+            self.goal.verdict(self.ratio),
+        )
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One row about what something has grown by, which the goal speaks of instead of a ratio."""
+
+    what: str
+    database: str
+    unit: str
+    after: float
+    before: float
+    goal: Goal
+
+    def cells(self) -> tuple[str, ...]:
+        """As in the table."""
+        grown = self.after - self.before
+        return (
+            self.what,
+            self.database,
+            f"{_short(self.after)} {self.unit}",
+            f"{_short(self.before)} {self.unit}",
+            f"{'+' if grown >= 0 else ''}{_short(grown)} {self.unit}",
+            self.goal.text,
+            self.goal.verdict(grown),
         )
 
 
@@ -85,7 +115,7 @@ class Count:
         return (self.what, self.database, str(self.found), self.among, "", "0", "met" if self.is_met else "NOT MET")
 
 
-Row = Result | Count
+Row = Result | Growth | Count
 
 HEADINGS = ("what", "database", "ours", "baseline", "ratio (least..most)", "goal", "")
 

@@ -1,13 +1,15 @@
 """What a measurement is given: a database, how much to measure, and servers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.benchmarks.bare import kind_of
+from scripts.benchmarks.line import Target
 from scripts.benchmarks.machine import peak_megabytes
-from scripts.benchmarks.serving import OURS, Server, prepare, serving
+from scripts.benchmarks.report import Row
+from scripts.benchmarks.serving import NO_SETTINGS, OURS, Server, prepare, serving, target_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class Sizes:
     repetitions: int = 5
     writes_per_client: int = 150
     tenant_values: int = 10_000
+    subscribers: int = 200
+    burst_objects: int = 100
+    batch_subscribers: int = 20
+    single_objects: int = 500
+    batch_objects: int = 5_000
+    listeners: int = 1_000
+    writes_alone: int = 100
+    writes_told: int = 10
+    wakes: int = 40
+    changes: int = 1_000_000
 
 
 QUICK = Sizes(
@@ -35,6 +47,16 @@ QUICK = Sizes(
     repetitions=1,
     writes_per_client=5,
     tenant_values=100,
+    subscribers=10,
+    burst_objects=10,
+    batch_subscribers=2,
+    single_objects=10,
+    batch_objects=20,
+    listeners=20,
+    writes_alone=5,
+    writes_told=2,
+    wakes=3,
+    changes=2_000,
 )
 """Shows that everything works; measures nothing."""
 
@@ -64,11 +86,24 @@ class Stage:
         prepare(self.database, name)
         return name
 
+    def target(self, server: Server, tenant: str) -> Target:
+        """The part of *server* that belongs to one more tenant."""
+        return target_of(server.url, self.database, tenant)
+
     @contextmanager
-    def serving(self, measurement: str, tenant: str, command: tuple[str, ...] = OURS) -> Iterator[Server]:
+    def serving(
+        self,
+        measurement: str,
+        tenant: str,
+        command: tuple[str, ...] = OURS,
+        settings: Mapping[str, str] = NO_SETTINGS,
+    ) -> Iterator[Server]:
         """The ATS, whose memory is noted for *measurement*."""
-        with serving(self.database, tenant, command) as server:
+        with serving(self.database, tenant, command, settings) as server:
             yield server
             peak = peak_megabytes(server.pid)
             if peak is not None:
                 self.peaks[measurement] = max(peak, self.peaks.get(measurement, 0))
+
+
+Measurement = Callable[[Stage], list[Row]]
