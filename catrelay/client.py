@@ -20,10 +20,13 @@ from catrelay.models import (
     CategoryValuesUpload,
     CategoryValueWrite,
     CategoryWrite,
+    DeliveryList,
     JobRead,
     JobsRead,
     JournalEntry,
     JournalPage,
+    Replay,
+    SecretRotation,
     Subscription,
     SubscriptionCreate,
     SubscriptionList,
@@ -219,9 +222,41 @@ class AtsClient(ServiceClient):
         """One subscription."""
         return await self.get(f"/subscriptions/byID/{subscription}", Subscription)
 
-    async def subscriptions(self) -> SubscriptionList:
-        """The first thousand subscriptions."""
-        return await self.get("/subscriptions", SubscriptionList, {"limit": 1000})
+    async def subscriptions(self, *, after: int = 0) -> SubscriptionList:
+        """The first thousand subscriptions with an id above *after*."""
+        return await self.get("/subscriptions", SubscriptionList, {"gtID": after or None, "limit": 1000})
+
+    async def all_subscriptions(self) -> AsyncIterator[Subscription]:
+        """All subscriptions that this token reaches, by id, fetched page by page."""
+        page = await self.subscriptions()
+        while True:
+            for subscription in page.results:
+                yield subscription
+            if page.next is None:
+                return
+            page = await self.subscriptions(after=page.results[-1].id)
+
+    async def pause_subscription(self, subscription: int) -> Subscription:
+        """Have nothing sent until it is resumed."""
+        return await self.post(f"/subscriptions/byID/{subscription}/pause", Subscription)
+
+    async def resume_subscription(self, subscription: int) -> Subscription:
+        """Have all that is due sent at once."""
+        return await self.post(f"/subscriptions/byID/{subscription}/resume", Subscription)
+
+    async def replay_subscription(self, subscription: int, *, since_cursor: int) -> Subscription:
+        """Have what changed after a place in the change log sent once more; 0: all that is kept."""
+        body = Replay(since_cursor=since_cursor)
+        return await self.post(f"/subscriptions/byID/{subscription}/replay", Subscription, body)
+
+    async def rotate_secret(self, subscription: int, *, keep_seconds: int | None = None) -> Subscription:
+        """Have pings signed by a new secret, which the answer alone carries. None: as the ATS's setting says."""
+        body = SecretRotation(keep_seconds=keep_seconds)
+        return await self.post(f"/subscriptions/byID/{subscription}/rotateSecret", Subscription, body)
+
+    async def deliveries(self, subscription: int, *, after: int = 0) -> DeliveryList:
+        """The latest attempts to reach the subscriber with a number above *after*."""
+        return await self.get(f"/subscriptions/byID/{subscription}/deliveries", DeliveryList, {"gtID": after})
 
     async def unsubscribe(self, subscription: int) -> None:
         """End a subscription."""

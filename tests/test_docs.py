@@ -95,9 +95,8 @@ def commands(app: typer.Typer) -> dict[str, TyperCommand]:
 
 def documented_commands() -> set[str]:
     """Every command that the contract shows, and every beginning of one: `a b|c` is a, a b and a c."""
-    served = COMMAND_LINE.partition("## To come")[0]
     found: set[str] = set()
-    for words in re.findall(r"\bcatrelay((?: [\w|-]+)+)", served):
+    for words in re.findall(r"\bcatrelay((?: [\w|-]+)+)", COMMAND_LINE):
         beginnings = [""]
         for word in words.split():
             beginnings = [f"{beginning} {each}".strip() for beginning in beginnings for each in word.split("|")]

@@ -1,17 +1,17 @@
 """`catrelay journal`: the journal of remaps."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
 import typer
 
 from catrelay.cli.administer import JsonOption
+from catrelay.cli.following import entries_after
 from catrelay.cli.target import Target, reaching
 from catrelay.client import AtsClient
 from catrelay.models import JournalEntry
 
-POLL_SECONDS = 1
 EXAMPLE = "Example: catrelay journal --since 22 --follow --suite suite/suite.json"
 
 
@@ -23,18 +23,13 @@ async def journal(
     as_json: JsonOption = False,
 ) -> None:
     """Print the journal: what was inactivated, remapped, restored and undone, one line each."""
-    cursor = since
     async with AtsClient(target.url, target.tenant, target.token) as ats:
-        while True:
-            page = await ats.tenant_journal(after=cursor)
-            for entry in page.results:
-                typer.echo(orjson.dumps(entry.to_document()).decode() if as_json else in_words(entry))
-                cursor = entry.seq
-            if page.results:
-                continue
-            if not follow:
-                return
-            await asyncio.sleep(POLL_SECONDS)
+
+        async def read(after: int) -> Sequence[JournalEntry]:
+            return (await ats.tenant_journal(after=after)).results
+
+        async for entry in entries_after(since, read, lambda entry: entry.seq, follow=follow):
+            typer.echo(orjson.dumps(entry.to_document()).decode() if as_json else in_words(entry))
 
 
 def in_words(entry: JournalEntry) -> str:

@@ -23,7 +23,7 @@ async def status(target: Target, as_json: JsonOption = False) -> None:
     try:
         async with AtsClient(target.url, target.tenant, target.token) as ats:
             head = (await ats.tenant_journal(after=0, limit=1)).last_seq
-            found = (await ats.subscriptions()).results
+            found = [each async for each in ats.all_subscriptions()]
     except Problem:
         if as_json:
             print_json({"services": services})

@@ -306,6 +306,41 @@ def test_subscriptions_are_made_read_and_ended() -> None:
     )
 
 
+def test_all_subscriptions_are_read_page_by_page() -> None:
+    more = "/t/acme/subscriptions?gtID=3&limit=1000"
+    pages = [answer({"results": [SUBSCRIPTION], "next": more}), answer({"results": [SUBSCRIPTION | {"id": 4}]})]
+
+    async def read(ats: AtsClient) -> list[int]:
+        return [subscription.id async for subscription in ats.all_subscriptions()]
+
+    ids, neighbour = call(AtsClient, read, *pages)
+
+    assert ids == [3, 4]
+    assert [target for _, target, _ in neighbour.asked] == ["/t/acme/subscriptions?limit=1000", more]
+
+
+def test_subscriptions_are_steered() -> None:
+    one, answered = "/subscriptions/byID/3", answer(SUBSCRIPTION)
+
+    assert asked(AtsClient, lambda ats: ats.pause_subscription(3), answered) == ("POST", f"{one}/pause", None)
+    assert asked(AtsClient, lambda ats: ats.resume_subscription(3), answered) == ("POST", f"{one}/resume", None)
+    assert asked(AtsClient, lambda ats: ats.replay_subscription(3, since_cursor=0), answered) == (
+        "POST",
+        f"{one}/replay",
+        {"sinceCursor": 0},
+    )
+    assert asked(AtsClient, lambda ats: ats.rotate_secret(3, keep_seconds=60), answered) == (
+        "POST",
+        f"{one}/rotateSecret",
+        {"keepSeconds": 60},
+    )
+    assert asked(AtsClient, lambda ats: ats.deliveries(3, after=7), answer({"results": []})) == (
+        "GET",
+        f"{one}/deliveries?gtID=7",
+        None,
+    )
+
+
 def test_uploads_are_handed_in_and_looked_at() -> None:
     upload = CategoryValuesUpload(
         test_flag=True, category_values=(CategoryValueUpload(name="Auckland", values=(CategoryValueUpload(id=7),)),)

@@ -59,7 +59,10 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opti
     registry.close()
     command = [sys.executable, "-m", "catrelay", "ats", "serve", "--database", database, "--port", "0"]
     with subprocess.Popen(
-        [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--allow-targets", "127.0.0.0/8", "--until-stdin-closes"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         url = process.stderr.readline().split()[-1]

@@ -174,11 +174,6 @@ def test_what_cannot_be_an_id_is_wrong_usage(catrelay: Catrelay, command: list[s
     assert outcome.status == 2
 
 
-def test_subscriptions_are_listed(catrelay: Catrelay, ats: Options) -> None:
-    assert printed(catrelay, "subscriptions", "list", *ats) == []
-    assert catrelay("subscriptions", "list", *ats).out.startswith("id\tapp\turl\tstate\t")
-
-
 def test_where_the_ats_is_comes_from_a_ready_file_too(
     catrelay: Catrelay, ats: Options, category: str, tmp_path: Path
 ) -> None:
