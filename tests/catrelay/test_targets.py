@@ -47,6 +47,11 @@ def test_the_operator_may_allow_ranges(address: str) -> None:
     assert Targets("127.0.0.0/8, fd00::/8").permits(address)
 
 
+def test_an_address_with_a_zone_is_not_permitted_as_no_connection_can_be_told_the_zone() -> None:
+    assert Targets("fe80::/10").permits("fe80::1")
+    assert not Targets("fe80::/10").permits("fe80::1%eth0")
+
+
 @pytest.mark.parametrize("url", ["http://127.1/", "http://2130706433/", "https://[::1]:8443/hook", "http://localhost"])
 def test_however_an_address_is_written_it_is_looked_up(url: str) -> None:
     with pytest.raises(ForbiddenTarget):
