@@ -41,7 +41,7 @@ def measure(stage: Stage) -> list[Row]:
         tenant.make_values(1)
         tenant.subscribe_ports([0])
         tenant.burst(1)
-        database.rows(MAKE_TABLE)
+        database.seconds_of(MAKE_TABLE)
         trips = _Trips(tenant, receivers, database)
         for _ in range(sizes.repetitions):
             ours, baseline = zip(*[(trips.ours(), trips.bare()) for _ in range(sizes.wakes)], strict=True)

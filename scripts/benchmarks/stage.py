@@ -35,6 +35,7 @@ class Sizes:
     writes_told: int = 10
     wakes: int = 40
     changes: int = 1_000_000
+    prune_seconds: float = 240
 
 
 QUICK = Sizes(
@@ -57,6 +58,7 @@ QUICK = Sizes(
     writes_told=2,
     wakes=3,
     changes=2_000,
+    prune_seconds=0,
 )
 """Shows that everything works; measures nothing."""
 
