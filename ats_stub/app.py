@@ -68,7 +68,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(registry.check_schema)
         try:
-            async with mover.running(), sender, deliverer.running():
+            async with store.waker.running(), mover.running(), sender, deliverer.running():
                 yield
         finally:
             database.close()

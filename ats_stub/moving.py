@@ -11,15 +11,15 @@ import structlog
 
 from ats_stub.domain.moves import next_size
 from ats_stub.operations.journal import BEGINNING, move_on
-from ats_stub.store import Store
+from ats_stub.store import MOVES, Store
 from ats_stub.store.moves import TENANTS_WITH_MOVES, Place
 from catrelay.lookup import Lookup
 
 log = structlog.get_logger()
 
 APP = "ats"
-POLL_SECONDS = 2.0
-"""For what another process left behind: no commit of its wakes this one."""
+POLL_SECONDS = 5.0
+"""For what a process left behind that died, or that could not wake this one."""
 
 
 class Mover:
@@ -28,6 +28,7 @@ class Mover:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._tenants_with_moves = Lookup(store.database, TENANTS_WITH_MOVES)
         self._reached: dict[int, tuple[str, int, Place]] = {}
         self._size = store.sizes.following
@@ -37,20 +38,21 @@ class Mover:
         """Move until the block is left; then stop after the piece that is under way."""
         # A thread of its own: requests wait for their turn to write in the pool's.
         moving = threading.Thread(target=self._run, name="mover")
-        moving.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            self._store.moving.set()
-            await asyncio.to_thread(moving.join)
+        with self._store.waker.on_wake(MOVES, self._woken.set):
+            moving.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                self._woken.set()
+                await asyncio.to_thread(moving.join)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._store.moving.clear()
+            self._woken.clear()
             moved = [self._move_on(tenant) for tenant in self._tenants()]
             if not any(moved):
-                self._store.moving.wait(POLL_SECONDS)
+                self._woken.wait(POLL_SECONDS)
 
     def _tenants(self) -> list[int]:
         try:

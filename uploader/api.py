@@ -18,11 +18,12 @@ from catrelay.client import values_path
 from catrelay.models import CategoryValuesUpload, UploadPlan, UploadStatus
 from catrelay.problems import LimitExceeded, ServiceUnreachable, Unavailable, UploadIncomplete, UploadMappingAmbiguous
 from catrelay.tokens import Registry
+from catrelay.waking import Waker
 from uploader import operations
 from uploader.ats import orgs_category
 from uploader.settings import UploaderSettings
 from uploader.store import Store
-from uploader.worker import Worker
+from uploader.worker import UPLOADS
 
 COLLECTIONS = ("/t/{tenant}/categories/byID/{category}/values/uploads", "/t/{tenant}/orgs/values/uploads")
 
@@ -51,7 +52,7 @@ class UploadsApi:
         store: Store,
         registry: Registry,
         guard: Guard,
-        worker: Worker,
+        waker: Waker,
         settings: UploaderSettings,
         clock: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None,
@@ -59,7 +60,7 @@ class UploadsApi:
         self._store = store
         self._registry = registry
         self._guard = guard
-        self._worker = worker
+        self._waker = waker
         self._settings = settings
         self._clock = clock
         self._transport = transport
@@ -103,7 +104,7 @@ class UploadsApi:
             confirmed=query.confirm is not None,
             now=self._clock(),
         )
-        self._worker.wake()
+        self._waker.wake(UPLOADS)
         location = f"/t/{quote(access.tenant, safe='')}{values_path(category)}/uploads/byID/{status.id}"
         return model_response(status, status=201, headers={"location": location})
 

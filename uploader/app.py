@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
 from catrelay.logs import configure_logs
+from catrelay.waking import Waker
 from uploader.api import UploadsApi
 from uploader.settings import UploaderSettings
 from uploader.store import Store, open_database, registry_of
@@ -39,24 +40,28 @@ def create_app(
     registry = registry_of(database)
     store = Store(database)
     guard = Guard(registry)
-    worker = Worker(store, registry, settings, clock=clock, transport=ats_transport)
+    waker = Waker(database)
+    worker = Worker(store, registry, settings, waker, clock=clock, transport=ats_transport)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(registry.check_schema)
-        working = asyncio.create_task(worker.run())
         try:
-            yield
+            async with waker.running():
+                working = asyncio.create_task(worker.run())
+                try:
+                    yield
+                finally:
+                    working.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await working
         finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
             database.close()
 
     app = create_service(
         [
             discovery(guard, "uploader", CAPABILITIES),
-            *UploadsApi(store, registry, guard, worker, settings, clock, ats_transport).routes(),
+            *UploadsApi(store, registry, guard, waker, settings, clock, ats_transport).routes(),
         ],
         settings=settings,
         registry=registry,

@@ -50,7 +50,7 @@ class UploaderSettings(ServiceSettings):
         default=15, description="time after which another process takes over the uploads of one that crashed", gt=0
     )
     upload_poll_seconds: float = Field(
-        default=2, description="time between looks for uploads that other processes accepted or left behind", gt=0
+        default=10, description="time between looks for uploads of which no other process told", gt=0
     )
 
     @property

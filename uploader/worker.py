@@ -13,6 +13,7 @@ import structlog
 from catrelay.client import AtsClient
 from catrelay.problems import InternalError, Problem, UploadIncomplete
 from catrelay.tokens import Registry
+from catrelay.waking import Waker
 from uploader.ats import PASSING, AtsCategory, AtsLimits
 from uploader.attempt import Attempt
 from uploader.domain.endings import is_given_up, with_changes
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 WAITED_FOR = (*PASSING, UploadIncomplete)
 JITTER = 0.2
 SHORTEST_WAIT_SECONDS = 0.05
+UPLOADS = "uploads"
+"""By this name workers are woken when there is one to be worked off."""
 
 
 class Worker:
@@ -39,35 +42,38 @@ class Worker:
         store: Store,
         registry: Registry,
         settings: UploaderSettings,
+        waker: Waker,
         *,
         clock: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._store = store
+        self._waker = waker
         self._registry = registry
         self._settings = settings
         self._clock = clock
         self._transport = transport
         self._limits = AtsLimits(settings.ats_concurrency, settings.batch_values, settings.max_touched_values)
         self._at_work: set[UploadRef] = set()
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look for work now."""
-        self._wake.set()
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Work until cancelled."""
+        loop = asyncio.get_running_loop()
+        with self._waker.on_wake(UPLOADS, lambda: loop.call_soon_threadsafe(self._woken.set)):
+            await self._work_on()
+
+    async def _work_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
-                self._wake.clear()
+                self._woken.clear()
                 has_room = len(self._at_work) < self._settings.uploads_at_once
                 claim = await self._claim() if has_room else None
                 if claim is None:
                     await self._rest(await self._seconds_to_wait() if has_room else None)
                 else:
                     task = group.create_task(self._work(claim))
-                    task.add_done_callback(lambda _: self.wake())
+                    task.add_done_callback(lambda _: self._woken.set())
 
     async def run_due(self) -> None:
         """Work everything off that is due now, one upload after the other."""
@@ -77,7 +83,7 @@ class Worker:
     async def _rest(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._wake.wait()
+                await self._woken.wait()
 
     async def _seconds_to_wait(self) -> float:
         poll = self._settings.upload_poll_seconds
@@ -161,6 +167,7 @@ class Worker:
     def _release(self, claim: Claim) -> None:
         with self._store.write() as unit:
             unit.release(claim)
+        self._waker.wake(UPLOADS)
 
     def _postpone_or_give_up(self, claim: Claim, problem: Problem, *, progressed: bool) -> None:
         now = self._clock()

@@ -1,6 +1,5 @@
 """Units of work: one snapshot to read from, or one transaction to write in, for one tenant."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,8 +30,12 @@ from catrelay.database import Database
 from catrelay.lookup import Lookup
 from catrelay.models import Category, Wire
 from catrelay.vault import Vault
+from catrelay.waking import Waker
 
 Done = TypeVar("Done")
+
+MOVES = "moves"
+"""By this name movers are woken when a remap left links behind that have to follow."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Author:
 
 
 class Store:
-    """The ATS's database. vault: seals secrets. moving: set when a remap left links behind that have to follow."""
+    """The ATS's database. vault: seals secrets. waker: wakes who waits for what was written, here and elsewhere."""
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class Store:
         self.vault = vault or Vault()
         self.file_rules = file_rules or FileRules()
         self.sizes = sizes or PieceSizes()
-        self.moving = threading.Event()
+        self.waker = Waker(database)
         self._tree_version = Lookup(database, _TREE_VERSION)
 
     @contextmanager
@@ -128,7 +131,7 @@ class Store:
 
     def _go_on(self, unit: "WriteUnit") -> None:
         if unit.leaves_links_behind:
-            self.moving.set()
+            self.waker.wake(MOVES)
 
 
 @dataclass(frozen=True)

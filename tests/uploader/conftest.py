@@ -115,6 +115,12 @@ def suite_on_each(database_url: str) -> Suite:
 
 
 @pytest.fixture
+def suite_on_postgresql(postgres_database: str) -> Suite:
+    """Where several processes wake each other."""
+    return _suite(postgres_database)
+
+
+@pytest.fixture
 def new_suite(tmp_path: Path) -> Callable[[str], Suite]:
     """Makes further suites, by name: copies of one, as migrating takes its time."""
     first = _suite(f"sqlite:///{tmp_path / 'first.db'}")
