@@ -26,15 +26,14 @@ from ats_stub.delivering.rounds import MAX_ROUND_PINGS, Part, Requests, Sender
 from ats_stub.domain.delivery import DeliveryRules, Health, Round
 from ats_stub.domain.pings import Ping
 from ats_stub.store import Store
-from ats_stub.store.deliveries import DeliveryStore, Job, Key, Result
+from ats_stub.store.deliveries import DeliveryStore, Job, Result
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.pruning import prune
+from ats_stub.store.subscription_rows import Key
 from catrelay.problems import Forbidden
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
-"""For what other processes write: no commit of theirs wakes this one."""
 LOOK_SECONDS = 0.01
 """Between looking for what is to be sent and doing so again, however much is written."""
 DATABASE_THREADS = 8
@@ -118,12 +117,12 @@ class Deliverer:
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            wait_seconds = POLL_SECONDS
+            wait_seconds = self._rules.poll_seconds
             try:
                 ready, next_due = await self._in_thread(self._deliveries.ready, self._clock())
             except Exception:  # the database may come back
                 log.exception("cannot see what is to be delivered")
-                await anyio.sleep(POLL_SECONDS)
+                await anyio.sleep(self._rules.poll_seconds)
                 continue
             for key in ready:
                 if key in self._busy:

@@ -16,10 +16,11 @@ from ats_stub.delivering.metrics import DeliveryMetrics
 from ats_stub.domain.delivery import Attempt, Health, RetryPolicy, Round, after_round, is_back, outcome_of
 from ats_stub.domain.pings import Ping, Place, cursor_after, message_id
 from ats_stub.store.attempts import KEPT_ATTEMPTS, MadeAttempt
-from ats_stub.store.deliveries import Failure, Job, Result
+from ats_stub.store.deliveries import Job, Result
+from ats_stub.store.subscription_rows import Failure
 from catrelay.models import BatchedPing, PingBatch
 from catrelay.sending import Answer
-from catrelay.signing import sign
+from catrelay.signing import Signer
 
 MAX_ROUND_PINGS = 1_000
 """So many are told before it is written down that they were."""
@@ -121,7 +122,7 @@ class Requests:
         async with limit:
             at, began = self._clock(), time.perf_counter()
             answer = await self._sender.post(
-                target.root + path, body, sign(body, message_id=message, at=at, signing_secrets=part.job.secrets)
+                target.root + path, body, target.signer.headers(body, message_id=message, at=at)
             )
         seconds = time.perf_counter() - began
         attempt = Attempt(outcome_of(answer.status), answer.status, answer.error, answer.retry_after)
@@ -149,6 +150,7 @@ class _Target:
 
     def __init__(self, job: Job) -> None:
         self.root = f"{job.url.rstrip('/')}/t/{quote(job.tenant_name, safe='')}"
+        self.signer = Signer(job.secrets)
 
 
 def _batch(pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]) -> bytes:

@@ -66,14 +66,15 @@ class RetryPolicy:
 class DeliveryRules:
     """How delivery goes. keep_told: how long changes are kept that all were told of; keep_any: any others.
 
-    lease: for how long a deliverer holds a subscription without a sign of life. prune_seconds: between looking for
-    changes that need not be kept.
+    lease: for how long a deliverer holds a subscription without a sign of life. poll_seconds: after which it looks for
+    what no commit told it of. prune_seconds: between looking for changes that need not be kept.
     """
 
     retries: RetryPolicy
     keep_told: timedelta
     keep_any: timedelta
     lease: timedelta = LEASE
+    poll_seconds: float = 1.0
     prune_seconds: float = 60.0
 
 

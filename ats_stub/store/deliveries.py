@@ -1,35 +1,42 @@
 """What deliverers read and record, across tenants."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, select, update
 
 from ats_stub.domain.delivery import LEASE, Health, Work, work_of
 from ats_stub.domain.pings import Ping, Place
 from ats_stub.store import schema
 from ats_stub.store.attempts import MadeAttempt, store_attempts
-from ats_stub.store.readiness import ADVANCE, MEMBERS, READY, WORKS, Behind, Group, free, members_of
+from ats_stub.store.readiness import ADVANCE, MEMBERS, READY, Behind, Group, members_of
+from ats_stub.store.subscription_rows import (
+    Failure,
+    Key,
+    SubscriptionRow,
+    add_failures,
+    failed_of,
+    forget,
+    forget_all,
+    lease,
+    lock_free,
+    lock_held,
+    note_retry,
+    record,
+    retry_all,
+    rows_of,
+)
 from ats_stub.store.subscriptions import topics_of
 from ats_stub.store.windows import Log, Windows, read_log
 from catrelay.database import Database
 from catrelay.lookup import Lookup
 
 subscriptions = schema.subscriptions
-failing = schema.failing_pings
 
 ADVANCE_AFTER = timedelta(seconds=1)
 """Changes that do not concern a subscription bring it on so late, many of them at once."""
-
-
-@dataclass(frozen=True, order=True)
-class Key:
-    """Names a subscription."""
-
-    tenant: int
-    subscription: int
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,6 @@ class Job:
     def after(self, result: "Result") -> "Job":
         """What is left of it after its first part."""
         return replace(self, attempted=self.attempted + result.attempted)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A ping that failed, since when, and when to send it again."""
-
-    ping: Ping
-    since: datetime
-    next_attempt: datetime
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,8 @@ class DeliveryStore:
         claimed = {*keys} - known | lost
         if claimed:
             with self._database.write() as connection:
-                held = self._claim(connection, claimed, now)
+                held = lock_free(connection, claimed, self._owner, now)
+                lease(connection, held, self._owner, now + self._lease)
                 jobs.update(self._jobs(connection, held, now)[1])
             self._leases.update(dict.fromkeys(held, now + self._lease))
         for key in claimed - set(jobs):
@@ -175,29 +174,23 @@ class DeliveryStore:
         """The keys that are not ours any more, and what there is to do for the others."""
         if not keys:
             return set(), {}
-        rows = connection.execute(
-            select(subscriptions, schema.tenants.c.name.label("tenant_name"))
-            .join(schema.tenants, schema.tenants.c.tenant == subscriptions.c.tenant)
-            .where(_among(subscriptions.c.tenant, subscriptions.c.id, keys), WORKS)
-        ).all()
-        ours = [row for row in rows if row.leased_by == self._owner]
+        ours = [row for row in rows_of(connection, keys) if row.leased_by == self._owner]
         due = [row for row in ours if row.next_attempt is None or row.next_attempt <= now]
-        failed = _failed(connection, keys)
+        failed = failed_of(connection, keys)
         logs = _logs(connection, {row.tenant for row in due})
         jobs = {
-            key: job
+            row.key: job
             for row in due
             if row.tenant in logs
-            for key in [Key(row.tenant, row.id)]
-            for job in [self._job(connection, row, logs[row.tenant], failed.get(key, []), now)]
+            for job in [self._job(connection, row, logs[row.tenant], failed.get(row.key, []), now)]
             if job is not None
         }
-        return set(keys) - {Key(row.tenant, row.id) for row in ours}, jobs
+        return set(keys) - {row.key for row in ours}, jobs
 
     def _job(
         self,
         connection: Connection,
-        row: Row[tuple[object, ...]],
+        row: SubscriptionRow,
         log: Log,
         failed: Sequence[Failure],
         now: datetime,
@@ -205,7 +198,7 @@ class DeliveryStore:
         cursor = Place(row.cursor, row.cursor_object)
         window = self._windows.after(connection, log, cursor, topics_of(row.topics), now)
         work = work_of(
-            _health(row),
+            row.health,
             cursor,
             window.pings,
             window.end,
@@ -216,7 +209,7 @@ class DeliveryStore:
             return None
         old = row.old_secret if row.old_secret_until is not None and row.old_secret_until > now else None
         return Job(
-            key=Key(row.tenant, row.id),
+            key=row.key,
             tenant_name=row.tenant_name,
             app=row.app,
             url=row.url,
@@ -227,26 +220,13 @@ class DeliveryStore:
             is_all=window.end.position >= log.position,
         )
 
-    def _claim(self, connection: Connection, keys: Collection[Key], now: datetime) -> set[Key]:
-        """Lease those of *keys* that no other deliverer holds or is about to."""
-        among = _among(subscriptions.c.tenant, subscriptions.c.id, keys)
-        rows = connection.execute(
-            select(subscriptions.c.tenant, subscriptions.c.id)
-            .where(among, WORKS, free(now, self._owner))
-            .order_by(subscriptions.c.tenant, subscriptions.c.id)
-            .with_for_update(skip_locked=True)
-        )
-        held = {Key(*row) for row in rows}
-        self._set(connection, held, leased_by=self._owner, leased_until=now + self._lease)
-        return held
-
     def renew(self, keys: Collection[Key], now: datetime) -> None:
         """Lease those of *keys* that are still ours for longer, if they are not for long any more."""
         ending = {key for key in keys if self._leases.get(key, now) < now + self._lease * 2 / 3}
         if ending:
             with self._database.write() as connection:
-                ours = self._locked(connection, ending)
-                self._set(connection, ours, leased_until=now + self._lease)
+                ours = lock_held(connection, ending, self._owner)
+                lease(connection, ours, self._owner, now + self._lease)
             self._leases.update(dict.fromkeys(ours, now + self._lease))
 
     def release_all(self) -> None:
@@ -266,32 +246,14 @@ class DeliveryStore:
         """
         with self._database.write() as connection:
             # The subscriptions' rows come first, so that this and their removal wait for each other.
-            kept = self._locked(connection, [result.key for result in results])
+            kept = lock_held(connection, [result.key for result in results], self._owner)
             counted = [result for result in results if result.key in kept]
             for values, keys in _alike(counted):
-                self._set(connection, keys, **values, leased_until=now + self._lease)
+                record(connection, keys, **values, until=now + self._lease)
             _store_failures(connection, counted, now)
             store_attempts(connection, [(each.key.tenant, each.key.subscription, each.attempts) for each in counted])
         self._leases.update(dict.fromkeys(kept, now + self._lease))
         return kept
-
-    def _locked(self, connection: Connection, keys: Collection[Key]) -> set[Key]:
-        rows = connection.execute(
-            select(subscriptions.c.tenant, subscriptions.c.id)
-            .where(
-                _among(subscriptions.c.tenant, subscriptions.c.id, keys),
-                subscriptions.c.leased_by == self._owner,
-                WORKS,
-            )
-            .order_by(subscriptions.c.tenant, subscriptions.c.id)
-            .with_for_update()
-        )
-        return {Key(*row) for row in rows}
-
-    def _set(self, connection: Connection, keys: Collection[Key], **values: object) -> None:
-        if keys:
-            among = _among(subscriptions.c.tenant, subscriptions.c.id, keys)
-            connection.execute(update(subscriptions).where(among).values(values))
 
 
 def _alike(results: Iterable[Result]) -> Iterable[tuple[dict[str, object], list[Key]]]:
@@ -301,9 +263,9 @@ def _alike(results: Iterable[Result]) -> Iterable[tuple[dict[str, object], list[
         alike[result.cursor, result.health, result.attempted].append(result.key)
     for (cursor, health, attempted), keys in alike.items():
         values: dict[str, object] = {
-            "cursor": cursor.position,
-            "cursor_object": cursor.object,
-            "attempted": subscriptions.c.attempted + attempted,
+            "to": cursor.position,
+            "to_object": cursor.object,
+            "made": attempted,
             "state": health.state,
             "attempts": health.attempts,
             "next_attempt": health.next_attempt,
@@ -316,83 +278,21 @@ def _alike(results: Iterable[Result]) -> Iterable[tuple[dict[str, object], list[
 
 def _store_failures(connection: Connection, results: Sequence[Result], now: datetime) -> None:
     gone = [
-        (*_pair(result.key), ping.path)
+        (result.key, ping.path)
         for result in results
         for ping in (*result.settled, *(failure.ping for failure in result.failures))
         if ping.attempts > 0  # others are not stored
     ]
-    for row in gone:
-        known = (failing.c.tenant, failing.c.subscription, failing.c.ping)
-        connection.execute(delete(failing).where(*(column == cell for column, cell in zip(known, row, strict=True))))
-    failures = [_columns(result.key, failure) for result in results for failure in result.failures]
-    if failures:
-        connection.execute(insert(failing), failures)
+    failures = [(result.key, failure) for result in results for failure in result.failures]
     ended = [result.key for result in results if result.health.state == "ended"]
-    if ended:
-        connection.execute(delete(failing).where(_among(failing.c.tenant, failing.c.subscription, ended)))
     retried = [result.key for result in results if result.retry_all]
-    if retried:
-        among = _among(failing.c.tenant, failing.c.subscription, retried)
-        connection.execute(update(failing).where(among).values(next_attempt=now))
-
-
-def _failed(connection: Connection, keys: Collection[Key]) -> Mapping[Key, list[Failure]]:
-    failed: defaultdict[Key, list[Failure]] = defaultdict(list)
-    among = _among(failing.c.tenant, failing.c.subscription, keys)
-    for row in connection.execute(select(failing).where(among)):
-        ping = Ping(
-            path=row.ping,
-            subject=row.subject,
-            object=row.object,
-            operation=row.operation,
-            position=row.position,
-            attempts=row.attempts,
-        )
-        failed[Key(row.tenant, row.subscription)].append(Failure(ping, row.since, row.next_attempt))
-    return failed
+    forget(connection, gone)
+    add_failures(connection, failures)
+    forget_all(connection, ended)
+    retry_all(connection, retried, now)
+    note_retry(connection, {*ended, *retried, *(key for key, _ in (*gone, *failures))})
 
 
 def _logs(connection: Connection, tenants: Collection[int]) -> dict[int, Log]:
     logs = (read_log(connection, tenant) for tenant in tenants)
     return {log.tenant: log for log in logs if log is not None}
-
-
-def _health(row: Row[tuple[object, ...]]) -> Health:
-    return Health(
-        state=row.state,
-        attempts=row.attempts,
-        next_attempt=row.next_attempt,
-        failing_since=row.failing_since,
-        last_success=row.last_success,
-        last_error=row.last_error,
-    )
-
-
-def _columns(key: Key, failure: Failure) -> dict[str, object]:
-    ping = failure.ping
-    return {
-        "tenant": key.tenant,
-        "subscription": key.subscription,
-        "ping": ping.path,
-        "subject": ping.subject,
-        "object": ping.object,
-        "operation": ping.operation,
-        "position": ping.position,
-        "attempts": ping.attempts + 1,
-        "since": failure.since,
-        "next_attempt": failure.next_attempt,
-    }
-
-
-def _among(tenant: ColumnElement[int], subscription: ColumnElement[int], keys: Iterable[Key]) -> ColumnElement[bool]:
-    by_tenant: defaultdict[int, list[int]] = defaultdict(list)
-    for key in keys:
-        by_tenant[key.tenant].append(key.subscription)
-    if len(by_tenant) == 1:
-        ((of_tenant, ids),) = by_tenant.items()
-        return and_(tenant == of_tenant, subscription.in_(sorted(ids)))
-    return tuple_(tenant, subscription).in_(sorted(map(_pair, keys)))
-
-
-def _pair(key: Key) -> tuple[int, int]:
-    return key.tenant, key.subscription

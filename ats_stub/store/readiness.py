@@ -12,7 +12,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    exists,
     func,
     null,
     or_,
@@ -27,7 +26,6 @@ from catrelay.database import UtcDateTime
 from catrelay.statements import Statement
 
 subscriptions = schema.subscriptions
-failing = schema.failing_pings
 counters = schema.counters
 
 WORKING = ("active", "backing-off")
@@ -66,7 +64,6 @@ _DUE = and_(
     or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW),
     free(_NOW, _OWNER),
 )
-_FAILED = and_(failing.c.tenant == subscriptions.c.tenant, failing.c.subscription == subscriptions.c.id)
 _PLACE = (subscriptions.c.tenant, subscriptions.c.cursor, subscriptions.c.cursor_object, subscriptions.c.topics)
 _NUMBER, _MOMENT, _TOPICS = cast(null(), BigInteger), cast(null(), UtcDateTime), cast(null(), Text)
 
@@ -77,15 +74,13 @@ _BEHIND = (
     .group_by(*_PLACE, counters.c.position)
 )
 _RETRIED = select(subscriptions.c.tenant, _NUMBER, _NUMBER, _TOPICS, subscriptions.c.id, _MOMENT).where(
-    _DUE, exists().where(_FAILED, failing.c.next_attempt <= _NOW)
+    _DUE, subscriptions.c.next_retry <= _NOW
 )
 _NEXT_TRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_attempt)).where(
     WORKS, subscriptions.c.next_attempt > _NOW
 )
-_NEXT_RETRY = (
-    select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(failing.c.next_attempt))
-    .join(subscriptions, _FAILED)
-    .where(subscriptions.c.state == "active", failing.c.next_attempt > _NOW)
+_NEXT_RETRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_retry)).where(
+    subscriptions.c.state == "active", subscriptions.c.next_retry > _NOW
 )
 READY = union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY)
 """All there is to know after a commit, in one trip: groups that are behind, subscriptions with a ping that is due to be

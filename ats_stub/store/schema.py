@@ -194,7 +194,8 @@ changes = Table(
 # cursor: the change log position up to which all is done; cursor_object: of a `moved` row right after it, the last job
 # that is. failing_since: of the first failure after the last success. attempts: failures in a row while it is down.
 # paused: suspended because somebody asked for it. secret, old_secret: as a Vault seals them. attempted: how many
-# attempts were made so far.
+# attempts were made so far. next_attempt: at anything, while it is down. next_retry: of the ping that failed and is due
+# first.
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -214,6 +215,7 @@ subscriptions = Table(
     Column("cursor_object", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("next_attempt", UtcDateTime),
+    Column("next_retry", UtcDateTime),
     Column("failing_since", UtcDateTime),
     Column("last_success", UtcDateTime),
     Column("last_error", Text),

@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from ats_stub.store import schema
+from ats_stub.store.subscription_rows import first_retry
 from catrelay.models import Delivery, Subscription, SubscriptionCreate, Topic
 from catrelay.vault import Vault
 
@@ -129,6 +130,7 @@ class SubscriptionStore:
             .where(failing.c.tenant == self._tenant, failing.c.subscription == subscription)
             .values(next_attempt=now)
         )
+        self._update(subscription, next_retry=first_retry())
 
     def _select(self, app: str | None) -> Select[tuple[object, ...]]:
         failed = (failing.c.tenant == table.c.tenant) & (failing.c.subscription == table.c.id)

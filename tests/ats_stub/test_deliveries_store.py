@@ -11,9 +11,10 @@ from ats_stub.domain.pings import Ping, Place, Subject
 from ats_stub.operations import subscriptions
 from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
-from ats_stub.store.deliveries import DeliveryStore, Failure, Job, Key, Result
+from ats_stub.store.deliveries import DeliveryStore, Job, Result
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.pruning import prune
+from ats_stub.store.subscription_rows import Failure, Key
 from ats_stub.store.windows import MAX_MOVED_OBJECTS, MAX_WINDOW_CHANGES
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
 from catrelay.tokens import Access

@@ -12,8 +12,13 @@ def upgrade() -> None:
     op.add_column("subscriptions", sa.Column("attempted", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("subscriptions", sa.Column("old_secret", sa.Text(), nullable=True))
     op.add_column("subscriptions", sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("subscriptions", sa.Column("next_retry", sa.DateTime(timezone=True), nullable=True))
     op.add_column("failing_pings", sa.Column("since", sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE failing_pings SET since = next_attempt")
+    op.execute(
+        "UPDATE subscriptions SET next_retry = (SELECT min(next_attempt) FROM failing_pings AS f"
+        " WHERE f.tenant = subscriptions.tenant AND f.subscription = subscriptions.id)"
+    )
     op.create_table(
         "attempts",
         sa.Column("tenant", sa.Integer(), nullable=False),
