@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 
-from scripts.benchmarks import (
-    delivery_growth,
-    delivery_memory,
-    delivery_throughput,
-    delivery_wake,
-    delivery_write,
-)
+from scripts.benchmarks.delivery_growth import measure_growth
+from scripts.benchmarks.delivery_memory import measure_memory
+from scripts.benchmarks.delivery_throughput import measure_batch, measure_fan_out, measure_stall
+from scripts.benchmarks.delivery_wake import measure_wake
+from scripts.benchmarks.delivery_write import measure_write
 from scripts.benchmarks.stage import Measurement
 
 MEASUREMENTS: Mapping[str, Measurement] = {
-    "fan-out": delivery_throughput.measure_fan_out,
-    "batch": delivery_throughput.measure_batch,
-    "stall": delivery_throughput.measure_stall,
-    "write": delivery_write.measure,
-    "wake": delivery_wake.measure,
-    "memory": delivery_memory.measure,
-    "growth": delivery_growth.measure,
+    "fan-out": measure_fan_out,
+    "batch": measure_batch,
+    "stall": measure_stall,
+    "write": measure_write,
+    "wake": measure_wake,
+    "memory": measure_memory,
+    "growth": measure_growth,
 }

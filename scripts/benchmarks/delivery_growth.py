@@ -16,7 +16,7 @@ KEEP_NOTHING = SETTINGS | {"CATRELAY_CHANGES_KEEP_SECONDS": "0"}
 COUNT_CHANGES = "SELECT count(*) FROM changes"
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure_growth(stage: Stage) -> list[Row]:
     """Of what is in use, and of what the system gave."""
     sizes = stage.sizes
     tenant_name = stage.new_tenant()

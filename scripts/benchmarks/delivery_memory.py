@@ -17,7 +17,7 @@ FEW = 2_500
 """How many objects are moved first: what a process loads for its first remap is not the million's."""
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure_memory(stage: Stage) -> list[Row]:
     """While it is sent out, and before, while the objects are moved. No row where the system does not tell."""
     dependents = stage.sizes.dependents
     tenant_name = stage.new_tenant()

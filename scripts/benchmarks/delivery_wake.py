@@ -27,7 +27,7 @@ class _Trip:
     arrived: float
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure_wake(stage: Stage) -> list[Row]:
     """From the request that changes something, and from its answer."""
     sizes = stage.sizes
     tenant_name = stage.new_tenant()
