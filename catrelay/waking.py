@@ -83,7 +83,10 @@ class Waker:
             finally:
                 stop.set()
                 self._bell.ring()
-                await asyncio.to_thread(thread.join)
+                try:
+                    await asyncio.to_thread(thread.join)
+                finally:
+                    thread.join()  # cancelled meanwhile: the bell is not taken away from under it
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
