@@ -25,7 +25,7 @@ from ats_stub.delivering.metrics import DeliveryMetrics
 from ats_stub.delivering.rounds import MAX_ROUND_PINGS, Part, Requests, Sender
 from ats_stub.domain.delivery import DeliveryRules, Health, Round
 from ats_stub.domain.pings import Ping
-from ats_stub.store import Store
+from ats_stub.store import CHANGES, Store
 from ats_stub.store.deliveries import DeliveryStore, Job, Result
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.pruning import prune
@@ -92,14 +92,14 @@ class Deliverer:
             if not stop.is_set():
                 loop.call_soon_threadsafe(self._wake.set)
 
-        self._store.database.on_commit(wake)
-        # A task of its own: whoever starts and stops the app need not do both in the same task.
-        delivering = asyncio.create_task(self._deliver(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await delivering
+        with self._store.waker.on_wake(CHANGES, wake):
+            # A task of its own: whoever starts and stops the app need not do both in the same task.
+            delivering = asyncio.create_task(self._deliver(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+                await delivering
 
     async def _deliver(self, stop: asyncio.Event) -> None:
         async with anyio.create_task_group() as tasks:
@@ -178,6 +178,8 @@ class Deliverer:
         now = self._clock()
         results = [part.result(self._rules.retries, now, self._random) for part in parts]
         kept = await self._in_thread(self._deliveries.record, results, now)
+        if any(result.retry_all or result.failures or result.health.next_attempt for result in results):
+            self._wake.set()  # something is due at another moment now
         return [result if result.key in kept else None for result in results]
 
     async def _read_bodies(self, tenant: int, pings: Sequence[Ping]) -> Mapping[Ping, bytes]:
@@ -190,6 +192,8 @@ class Deliverer:
     async def _keep_leased(self) -> None:
         while True:
             await anyio.sleep(self._rules.lease.total_seconds() / 3)
+            if not self._busy:
+                continue
             try:
                 await self._in_thread(self._deliveries.renew, list(self._busy), self._clock())
             except Exception:  # others may take over

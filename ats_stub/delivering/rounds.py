@@ -118,7 +118,7 @@ class Requests:
     ) -> Attempt:
         is_batch = part.job.batch
         path, body = ("/deltaPings", _batch(pings, bodies)) if is_batch else (pings[0].path, bodies[pings[0]])
-        message = message_id(part.job.key.tenant, part.job.key.subscription, pings)
+        message = message_id(part.job.key.tenant, part.job.key.subscription, part.job.replays, pings)
         async with limit:
             at, began = self._clock(), time.perf_counter()
             answer = await self._sender.post(

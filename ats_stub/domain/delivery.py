@@ -74,7 +74,7 @@ class DeliveryRules:
     keep_told: timedelta
     keep_any: timedelta
     lease: timedelta = LEASE
-    poll_seconds: float = 1.0
+    poll_seconds: float = 5.0
     prune_seconds: float = 60.0
 
 

@@ -1,6 +1,6 @@
 """All SQL of the ATS."""
 
 from ats_stub.store.registry import open_database, open_registry, registry_of
-from ats_stub.store.unit import MOVES, Store, Unit, WriteUnit
+from ats_stub.store.unit import CHANGES, MOVES, Store, Unit, WriteUnit
 
-__all__ = ["MOVES", "Store", "Unit", "WriteUnit", "open_database", "open_registry", "registry_of"]
+__all__ = ["CHANGES", "MOVES", "Store", "Unit", "WriteUnit", "open_database", "open_registry", "registry_of"]

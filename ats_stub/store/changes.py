@@ -35,6 +35,11 @@ class ChangeLog:
         self._changes.append(change)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing changed."""
+        return not self._changes
+
+    @property
     def categories(self) -> set[int]:
         """Those that changed, or of which a value did."""
         of_values = {each.category for each in self._changes if each.kind == "value" and each.category is not None}

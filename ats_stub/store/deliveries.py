@@ -43,8 +43,8 @@ ADVANCE_AFTER = timedelta(seconds=1)
 class Job:
     """What there is to do for a subscription, and where it is to be sent.
 
-    secrets: what signs it, the newest first. attempted: how many attempts were made so far. is_all: that there is no
-    more in the log.
+    secrets: what signs it, the newest first. replays, attempted: how many of them were made so far. is_all: that there
+    is no more in the log.
     """
 
     key: Key
@@ -53,6 +53,7 @@ class Job:
     url: str
     secrets: tuple[str, ...]
     batch: bool
+    replays: int
     attempted: int
     work: Work
     is_all: bool
@@ -215,6 +216,7 @@ class DeliveryStore:
             url=row.url,
             secrets=tuple(self._unseal(each) for each in (row.secret, old) if each is not None),
             batch=row.batch,
+            replays=row.replays,
             attempted=row.attempted,
             work=work,
             is_all=window.end.position >= log.position,

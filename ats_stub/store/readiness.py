@@ -82,9 +82,12 @@ _NEXT_TRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscri
 _NEXT_RETRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_retry)).where(
     subscriptions.c.state == "active", subscriptions.c.next_retry > _NOW
 )
-READY = union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY)
+_NEXT_LEASE = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.leased_until)).where(
+    WORKS, subscriptions.c.leased_until > _NOW, subscriptions.c.leased_by != _OWNER
+)
+READY = union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY, _NEXT_LEASE)
 """All there is to know after a commit, in one trip: groups that are behind, subscriptions with a ping that is due to be
-sent again, and the next moments at which something is due."""
+sent again, and the next moments at which something is due or another deliverer may be gone."""
 
 _MEMBERS_OF = and_(
     subscriptions.c.tenant == bindparam("of_tenant"),

@@ -193,9 +193,9 @@ changes = Table(
 
 # cursor: the change log position up to which all is done; cursor_object: of a `moved` row right after it, the last job
 # that is. failing_since: of the first failure after the last success. attempts: failures in a row while it is down.
-# paused: suspended because somebody asked for it. secret, old_secret: as a Vault seals them. attempted: how many
-# attempts were made so far. next_attempt: at anything, while it is down. next_retry: of the ping that failed and is due
-# first.
+# paused: suspended because somebody asked for it. secret, old_secret: as a Vault seals them. replays, attempted: how
+# many of them were made so far. next_attempt: at anything, while it is down. next_retry: of the ping that failed and is
+# due first.
 subscriptions = Table(
     "subscriptions",
     metadata,
@@ -210,6 +210,7 @@ subscriptions = Table(
     Column("secret", Text, nullable=False),
     Column("old_secret", Text),
     Column("old_secret_until", UtcDateTime),
+    Column("replays", BigInteger, nullable=False, server_default="0"),
     Column("attempted", BigInteger, nullable=False, server_default="0"),
     Column("cursor", BigInteger, nullable=False),
     Column("cursor_object", BigInteger, nullable=False),

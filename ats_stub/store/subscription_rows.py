@@ -54,6 +54,7 @@ class SubscriptionRow:
     secret: str
     old_secret: str | None
     old_secret_until: datetime | None
+    replays: int
     attempted: int
     cursor: int
     cursor_object: int

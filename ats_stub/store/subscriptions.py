@@ -99,7 +99,8 @@ class SubscriptionStore:
 
     def replay(self, subscription: int, *, cursor: int, now: datetime) -> None:
         """Go back to *cursor*. All is due at once, unless the subscription is suspended."""
-        self._update(subscription, cursor=cursor, cursor_object=0, next_attempt=None, **NOT_LEASED)
+        replays = table.c.replays + 1
+        self._update(subscription, cursor=cursor, cursor_object=0, replays=replays, next_attempt=None, **NOT_LEASED)
         self._retry_failing(subscription, now)
 
     def rotate_secret(self, subscription: int, signing_secret: str, *, old_until: datetime | None) -> None:

@@ -34,7 +34,7 @@ from catrelay.waking import Waker
 
 Done = TypeVar("Done")
 
-MOVES = "moves"
+MOVES, CHANGES = "moves", "changes"
 """By this name movers are woken when a remap left links behind that have to follow."""
 
 
@@ -132,6 +132,8 @@ class Store:
     def _go_on(self, unit: "WriteUnit") -> None:
         if unit.leaves_links_behind:
             self.waker.wake(MOVES)
+        if unit.has_to_be_told:
+            self.waker.wake(CHANGES)
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,11 @@ class WriteUnit(Unit):
     def values(self) -> WriteValueStore:
         """Values of all categories."""
         return WriteValueStore(self._connection, self.tenant, self.gathered, lambda: self.connection)
+
+    @property
+    def has_to_be_told(self) -> bool:
+        """Whether there is something to be told to subscribers, or other subscribers to tell."""
+        return not self.changes.is_empty or "subscriptions" in vars(self)
 
     @property
     def leaves_links_behind(self) -> bool:

@@ -38,6 +38,8 @@ RULES = DeliveryRules(
     keep_any=timedelta(days=90),
     poll_seconds=60,
 )
+CALM = replace(RULES, lease=timedelta(hours=1), poll_seconds=3_600, prune_seconds=3_600)
+"""For long times in which little happens."""
 
 
 class Died(Exception):
@@ -101,15 +103,17 @@ class Subscriber:
 class World:
     """Subscribers and changes. deaths: in how many of a process's calls to the database it dies, as a share."""
 
-    def __init__(self, store: Store, access: Access, seed: int, *, deaths: float = 0.0) -> None:
+    def __init__(
+        self, store: Store, access: Access, seed: int, *, deaths: float = 0.0, rules: DeliveryRules = RULES
+    ) -> None:
         self.random = Random(seed)
+        self.rules = rules
         self.store = store
         self.access = access
         self.subscribers: dict[str, Subscriber] = {}
         self.versions: dict[int, int] = {}
         self.changes = 0
         self._deaths = deaths
-        self._processes: list[_Process] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def now(self) -> datetime:
@@ -147,8 +151,8 @@ class World:
     def start(self) -> None:
         """Start a process that delivers, and another one whenever it dies."""
         process = _Process(self)
-        self._processes.append(process)
-        self._tasks.append(asyncio.create_task(process.run()))
+        process.task = asyncio.create_task(process.run())
+        self._tasks.append(process.task)
 
     async def settled(self) -> None:
         """Return once every subscriber that is still there has been told of all."""
@@ -156,7 +160,7 @@ class World:
         self._deaths = 0.0
         while any(self._lags()):
             assert asyncio.get_running_loop().time() < deadline, self._lags()
-            await asyncio.sleep(60)
+            await asyncio.sleep(self.rules.poll_seconds)
 
     async def stop(self) -> None:
         """End all processes in good order."""
@@ -173,17 +177,20 @@ class World:
         """Let *process* die, perhaps."""
         if self.random.random() < self._deaths:
             process.is_dead = True
+            process.task.cancel()  # nothing of it reaches the database or a subscriber any more
             asyncio.get_running_loop().call_later(self.random.uniform(0.1, 30), self.start)
 
 
 class _Process:
+    task: asyncio.Task[None]
+
     def __init__(self, world: World) -> None:
         self.is_dead = False
         self._world = world
         self._random = Random(world.random.random())
         self._deliverer = Deliverer(
             world.store,
-            replace(RULES),
+            world.rules,
             self,
             DeliveryMetrics(CollectorRegistry()),
             clock=world.now,

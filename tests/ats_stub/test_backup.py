@@ -249,7 +249,7 @@ def test_an_older_backup_is_restored_at_the_present_schema(other: Database, file
     back_up(other, file, now=NOW)
     damage(file, "DROP TABLE attempts")
     damage(file, "UPDATE backup SET rows = json_remove(rows, '$.attempts')")
-    for column in ("paused", "attempted", "old_secret", "old_secret_until", "next_retry"):
+    for column in ("paused", "replays", "attempted", "old_secret", "old_secret_until", "next_retry"):
         damage(file, f"ALTER TABLE subscriptions DROP COLUMN {column}")
     damage(file, "ALTER TABLE failing_pings DROP COLUMN since")
     damage(file, "UPDATE alembic_version SET version_num = '0006'")

@@ -10,7 +10,7 @@ import pytest
 
 from ats_stub.store import Store
 from catrelay.tokens import Access
-from tests.ats_stub.delivery_world import MANNERS, Subscriber, World
+from tests.ats_stub.delivery_world import CALM, MANNERS, Subscriber, World
 from tests.virtual_time import VirtualLoop
 
 SEEDS = range(int(os.environ.get("CATRELAY_SIMULATIONS", "2")))
@@ -38,9 +38,9 @@ async def live_through(world: World, *, subscribers: int) -> None:
         world.subscribe(any_subscriber(random), "orgs", batch=random.random() < 0.2)
     for _ in range(2):
         world.start()
-    for _ in range(25):
-        await asyncio.sleep(random.expovariate(25 / BUSY_SECONDS))
-        world.change(random.choice([1, 1, 1, 3, 20]), of=30)
+    for _ in range(8):
+        await asyncio.sleep(random.expovariate(8 / BUSY_SECONDS))
+        world.change(random.choice([1, 1, 2, 5]), of=10)
     await world.settled()
     await world.stop()
 
@@ -75,7 +75,7 @@ def test_nothing_is_missed_when_processes_die(store: Store, access: Access, seed
 
 @pytest.mark.parametrize(("batch", "requests"), [(False, 100), (True, 1)])
 def test_a_week_away_costs_a_ping_for_each_object(store: Store, access: Access, batch: bool, requests: int) -> None:
-    world = World(store, access, 0)
+    world = World(store, access, 0, rules=CALM)
     away = Subscriber([(0.0, "refusing"), (WEEK, "well")])
 
     async def be_away() -> None:

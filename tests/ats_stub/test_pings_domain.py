@@ -128,6 +128,7 @@ def test_a_new_change_supersedes_a_failed_ping_but_not_how_often_it_failed() -> 
 def test_a_message_has_the_same_id_whenever_it_is_repeated_and_no_other_has_it() -> None:
     first = [ping(5, "/a")]
 
-    assert message_id(1, 2, first) == message_id(1, 2, [ping(5, "/a", before=Place(0))])
-    others = {message_id(2, 2, first), message_id(1, 3, first), message_id(1, 2, [ping(6, "/a")])}
-    assert len(others | {message_id(1, 2, first), message_id(1, 2, [ping(5, "/b")])}) == 5
+    assert message_id(1, 2, 0, first) == message_id(1, 2, 0, [ping(5, "/a", before=Place(0))])
+    others = {message_id(2, 2, 0, first), message_id(1, 3, 0, first), message_id(1, 2, 0, [ping(6, "/a")])}
+    replayed = message_id(1, 2, 1, first)
+    assert len(others | {message_id(1, 2, 0, first), message_id(1, 2, 0, [ping(5, "/b")]), replayed}) == 6

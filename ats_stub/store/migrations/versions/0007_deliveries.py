@@ -9,6 +9,7 @@ down_revision = "0006"
 
 def upgrade() -> None:
     op.add_column("subscriptions", sa.Column("paused", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("subscriptions", sa.Column("replays", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("subscriptions", sa.Column("attempted", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("subscriptions", sa.Column("old_secret", sa.Text(), nullable=True))
     op.add_column("subscriptions", sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True))
