@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
@@ -13,12 +13,21 @@ import orjson
 
 from ats_stub.delivering.bodies import Bodies
 from ats_stub.delivering.metrics import DeliveryMetrics
-from ats_stub.domain.delivery import Attempt, Health, RetryPolicy, Round, after_round, is_back, outcome_of
+from ats_stub.delivering.slots import Slots
+from ats_stub.domain.delivery import (
+    MAX_IN_FLIGHT,
+    Attempt,
+    Health,
+    RetryPolicy,
+    Round,
+    after_round,
+    is_back,
+    outcome_of,
+)
 from ats_stub.domain.pings import Ping, Place, cursor_after, message_id
 from ats_stub.store.attempts import KEPT_ATTEMPTS, MadeAttempt
 from ats_stub.store.deliveries import Job, Result
 from ats_stub.store.subscription_rows import Failure
-from catrelay.models import BatchedPing, PingBatch
 from catrelay.sending import Answer
 from catrelay.signing import Signer
 
@@ -60,7 +69,7 @@ class Part:
             )
             for ping, attempt in self.done.failed
         ]
-        tries = {f"{failure.ping.path}": failure.next_attempt for failure in failures}
+        tries = {failure.ping.path: failure.next_attempt for failure in failures}
         return Result(
             key=self.job.key,
             cursor=cursor_after(self.end, [*self.done.unsent, *self.left]),
@@ -69,7 +78,7 @@ class Part:
             failures=failures,
             retry_all=is_back(self.health, self.done),
             attempts=[
-                made if made.error is None else replace(made, next_attempt=tries.get(made.path, health.next_attempt))
+                made if made.error is None else made._replace(next_attempt=tries.get(made.path, health.next_attempt))
                 for made in self.made
             ],
             attempted=self.attempted,
@@ -84,8 +93,8 @@ class Requests:
         self._bodies = bodies
         self._metrics = metrics
         self._clock = clock
-        self._to_well = asyncio.Semaphore(MAX_REQUESTS)
-        self._to_failing = asyncio.Semaphore(MAX_REQUESTS_TO_FAILING)
+        self._to_well = Slots(MAX_REQUESTS)
+        self._to_failing = Slots(MAX_REQUESTS_TO_FAILING)
 
     async def make(self, part: Part) -> None:
         """Make all requests of *part* that there are to be made now."""
@@ -104,43 +113,44 @@ class Requests:
                     part.done.drop(ping)
             told = (tuple(ping for ping in request if ping in bodies) for request in requests)
             requests = [request for request in told if request]
-        limit = self._to_well if part.health.failing_since is None else self._to_failing
-        made = await asyncio.gather(*(self._request(part, target, request, bodies, limit) for request in requests))
-        part.done.settle(list(zip(requests, made, strict=True)))
+        slots = self._to_well if part.health.failing_since is None else self._to_failing
+        places = await slots.take(min(len(requests), MAX_IN_FLIGHT))
+        left = deque(requests)
+        made: list[tuple[tuple[Ping, ...], Attempt]] = []
+        is_there = True
+
+        async def work() -> None:
+            nonlocal is_there
+            while left and is_there:
+                request = left.popleft()
+                attempt = await self._request(part, target, request, bodies)
+                made.append((request, attempt))
+                is_there = is_there and attempt.outcome in ("delivered", "failed")
+
+        try:
+            await asyncio.gather(*(work() for _ in range(places)))
+        finally:
+            slots.give_back(places)
+        part.done.put_back(ping for request in left for ping in request)
+        part.done.settle(made)
 
     async def _request(
-        self,
-        part: Part,
-        target: "_Target",
-        pings: tuple[Ping, ...],
-        bodies: Mapping[Ping, bytes],
-        limit: asyncio.Semaphore,
+        self, part: Part, target: "_Target", pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]
     ) -> Attempt:
-        is_batch = part.job.batch
-        path, body = ("/deltaPings", _batch(pings, bodies)) if is_batch else (pings[0].path, bodies[pings[0]])
-        message = message_id(part.job.key.tenant, part.job.key.subscription, part.job.replays, pings)
-        async with limit:
-            at, began = self._clock(), time.perf_counter()
-            answer = await self._sender.post(
-                target.root + path, body, target.signer.headers(body, message_id=message, at=at)
-            )
+        job = part.job
+        path, body = ("/deltaPings", _batch(pings, bodies)) if job.batch else (pings[0].path, bodies[pings[0]])
+        message = message_id(job.key.tenant, job.key.subscription, job.replays, pings)
+        at, began = self._clock(), time.perf_counter()
+        headers = target.signer.headers(body, message_id=message, at=at)
+        answer = await self._sender.post(target.root + path, body, headers)
         seconds = time.perf_counter() - began
         attempt = Attempt(outcome_of(answer.status), answer.status, answer.error, answer.retry_after)
         self._metrics.seconds.observe(seconds)
         self._metrics.pings[attempt.outcome].inc(len(pings))
         part.attempted += 1
+        number, milliseconds = job.attempted + part.attempted, round(seconds * 1_000)
         part.made.append(
-            MadeAttempt(
-                number=part.job.attempted + part.attempted,
-                message=message,
-                path=path,
-                pings=len(pings),
-                at=at,
-                milliseconds=round(seconds * 1_000),
-                status=answer.status,
-                error=answer.error,
-                next_attempt=None,
-            )
+            MadeAttempt(number, message, path, len(pings), at, milliseconds, answer.status, answer.error, None)
         )
         return attempt
 
@@ -154,9 +164,9 @@ class _Target:
 
 
 def _batch(pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]) -> bytes:
-    batched = (BatchedPing(path=ping.path, body=_document(bodies[ping])) for ping in pings)
-    return PingBatch(pings=tuple(batched)).to_json()
+    """A PingBatch. The bodies are JSON already: to make documents of them and text again would cost far more."""
+    return b'{"pings":[' + b",".join(_batched(ping.path, bodies[ping]) for ping in pings) + b"]}"
 
 
-def _document(body: bytes) -> dict[str, object] | None:
-    return orjson.loads(body) if body else None
+def _batched(path: str, body: bytes) -> bytes:
+    return b'{"path":%b,"body":%b}' % (orjson.dumps(path), body) if body else b'{"path":%b}' % orjson.dumps(path)

@@ -18,6 +18,8 @@ JITTER = 0.2
 MAX_RETRY_AFTER = timedelta(days=1)
 MAX_IN_FLIGHT = 16
 """Requests to one subscriber at a time."""
+MAX_TAKEN = 256
+"""Pings to one subscriber that are sent before it is looked at how it fares; what fails ends it sooner."""
 GROWTH = 4
 """What goes well is followed by so many times as much; of a batch that failed, this part is tried."""
 
@@ -158,7 +160,7 @@ class Round:
         self._batch = batch
         self._suspects = set(failing) if health.failing_since is not None else set()
         self._was_down = health.state == "backing-off"
-        self._most = MAX_BATCH_PINGS if batch else MAX_IN_FLIGHT
+        self._most = MAX_BATCH_PINGS if batch else MAX_TAKEN
         if health.failing_since is not None:
             self._size = 1
         else:
@@ -170,16 +172,20 @@ class Round:
         return not self.unsent or self.down or self.ended
 
     def take(self) -> list[tuple[Ping, ...]]:
-        """The next requests to make at the same time; each carries one ping, or a batch of them."""
+        """The next requests to make; each carries one ping, or a batch of them."""
         pings = [self.unsent.popleft() for _ in range(min(self._size, len(self.unsent)))]
         return [tuple(pings)] if self._batch else [(ping,) for ping in pings]
+
+    def put_back(self, pings: Iterable[Ping]) -> None:
+        """Of what was taken last these were not sent after all."""
+        self.unsent.extendleft(reversed(list(pings)))
 
     def drop(self, ping: Ping) -> None:
         """There is nothing to tell any more."""
         self.dropped.append(ping)
 
     def settle(self, results: Sequence[tuple[tuple[Ping, ...], Attempt]]) -> None:
-        """Note what became of the requests that were taken last."""
+        """Note what became of the requests that were made of those that were taken last."""
         for pings, attempt in sorted(results, key=lambda result: result[1].outcome != "delivered"):
             if attempt.outcome == "delivered":
                 self.delivered.extend(pings)

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from ats_stub.domain.references import Kind
 from catrelay.models import Topic
@@ -17,8 +17,7 @@ TOPICS_OF: Mapping[Kind, tuple[Topic, ...]] = {"job": JOB_TOPICS, "user": ("user
 """The topics that are about a kind of object. Its pings are below them."""
 
 
-@dataclass(frozen=True, order=True)
-class Place:
+class Place(NamedTuple):
     """How far into the change log: all of position and before; and of the row after it, objects up to id *object*."""
 
     position: int
@@ -38,8 +37,7 @@ class Change:
     moved_by: int | None = None
 
 
-@dataclass(frozen=True)
-class Ping:
+class Ping(NamedTuple):
     """A ping to be sent to *path* below /t/{tenant}.
 
     position: of the latest change that it tells of. before: the place right before the first one in the log; None
@@ -119,8 +117,7 @@ def add(collapsed: dict[str, Ping], ping: Ping) -> None:
 def joined(earlier: Ping, later: Ping) -> Ping:
     """The one ping that tells of both; an object that was made and changed since is still a new one."""
     is_new = earlier.operation == "insert" and later.operation == "update"
-    return replace(
-        later,
+    return later._replace(
         operation="insert" if is_new else later.operation,
         before=earlier.before or later.before,
         attempts=max(earlier.attempts, later.attempts),

@@ -1,8 +1,8 @@
 """The latest attempts to reach each subscriber."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert
 
@@ -24,8 +24,7 @@ _DROP = Statement(
 _INSERT = Statement(insert(table))
 
 
-@dataclass(frozen=True)
-class MadeAttempt:
+class MadeAttempt(NamedTuple):
     """A request that was made, with what came of it. number: counts the subscription's attempts from 1."""
 
     number: int
@@ -46,7 +45,7 @@ def store_attempts(connection: Connection, made: Iterable[tuple[int, int, Sequen
             "tenant": tenant,
             "subscription": subscription,
             "place": attempt.number % KEPT_ATTEMPTS,
-            **asdict(attempt),
+            **attempt._asdict(),
         }
         for tenant, subscription, attempts in made
         for attempt in attempts

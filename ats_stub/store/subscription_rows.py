@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Text, bindparam, delete, func, insert, select, update
@@ -22,8 +22,7 @@ table = schema.subscriptions
 failing = schema.failing_pings
 
 
-@dataclass(frozen=True, order=True)
-class Key:
+class Key(NamedTuple):
     """Names a subscription."""
 
     tenant: int
@@ -39,8 +38,7 @@ class Failure:
     next_attempt: datetime
 
 
-@dataclass(frozen=True)
-class SubscriptionRow:
+class SubscriptionRow(NamedTuple):
     """A subscription as stored, in the order of its statement."""
 
     tenant: int
@@ -115,7 +113,7 @@ _ROWS = Statement(
     select(
         table.c.tenant,
         schema.tenants.c.name,
-        *(table.c[name] for name in list(SubscriptionRow.__annotations__)[2:]),
+        *(table.c[name] for name in SubscriptionRow._fields[2:]),
     )
     .join(schema.tenants, schema.tenants.c.tenant == table.c.tenant)
     .where(*_THESE, WORKS)

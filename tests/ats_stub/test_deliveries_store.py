@@ -186,7 +186,7 @@ def test_a_subscription_with_very_many_failed_pings_gets_nothing_new(
     key = subscribe(store, access, "orgs")
     add_org(store, access)
     work = taken(first, key)
-    pings = [replace(work.work.pings[0], path=f"/{number}") for number in range(MAX_FAILING_PINGS)]
+    pings = [work.work.pings[0]._replace(path=f"/{number}") for number in range(MAX_FAILING_PINGS)]
     record(first, failed(replace(work, work=replace(work.work, pings=pings)), until=NOW + timedelta(days=1)))
     add_org(store, access, "Support")
 

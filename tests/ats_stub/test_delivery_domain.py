@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ats_stub.domain.delivery import (
-    MAX_IN_FLIGHT,
+    MAX_TAKEN,
     Attempt,
     Health,
     Outcome,
@@ -100,7 +100,7 @@ def test_an_endpoint_that_says_when_to_come_back_is_left_alone_until_then() -> N
 
 
 def test_a_subscriber_that_fares_well_gets_more_at_a_time() -> None:
-    done = Round(pings(*map(str, range(50))), Health(failing_since=NOW), [], batch=False)
+    done = Round(pings(*map(str, range(700))), Health(failing_since=NOW), [], batch=False)
 
     sizes = []
     while not done.is_over:
@@ -108,7 +108,7 @@ def test_a_subscriber_that_fares_well_gets_more_at_a_time() -> None:
         sizes.append(len(taken))
         done.settle([(request, DELIVERED) for request in taken])
 
-    assert sizes == [1, 4, MAX_IN_FLIGHT, MAX_IN_FLIGHT, 13]
+    assert sizes == [1, 4, 16, 64, MAX_TAKEN, MAX_TAKEN, 103]
 
 
 def test_a_success_forgets_what_failed_and_once_back_all_is_due() -> None:
