@@ -46,6 +46,11 @@ class Bodies:
             bodies |= await self._asking.of((tenant, unknown))
         return {ping: body for ping, body in bodies.items() if body is not None}
 
+    def learn(self, tenant: int, pings: Iterable[Ping], bodies: Mapping[Ping, bytes]) -> None:
+        """Take in what was read right now."""
+        self._forget_old()
+        self._known |= {_name(tenant, ping): bodies.get(ping) for ping in pings}
+
     async def end(self) -> None:
         """Wait for what is being read."""
         await self._asking.end()

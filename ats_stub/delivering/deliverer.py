@@ -9,6 +9,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.01
 """Between looking for what is to be sent and doing so again, however much is written."""
+FIRST_PINGS = 4
 DATABASE_THREADS = 8
 PRUNE_ROWS = 1_000
 
@@ -119,31 +121,47 @@ class Deliverer:
             self._wake.clear()
             wait_seconds = self._rules.poll_seconds
             try:
-                ready, next_due = await self._in_thread(self._deliveries.ready, self._clock())
+                seen: _Seen = await self._in_thread(self._look, frozenset(self._busy))
             except Exception:  # the database may come back
                 log.exception("cannot see what is to be delivered")
                 await anyio.sleep(self._rules.poll_seconds)
                 continue
-            for key in ready:
+            for tenant, pings, bodies in seen.bodies:
+                self._bodies.learn(tenant, pings, bodies)
+            for key in seen.ready:
                 if key in self._busy:
                     self._busy[key] = True
                 else:
                     self._busy[key] = False
-                    tasks.start_soon(self._serve, key)
+                    tasks.start_soon(self._serve, key, seen.jobs.get(key))
             may_look_again = loop.time() + LOOK_SECONDS
-            if next_due is not None:
-                wait_seconds = min(wait_seconds, max(0.0, (next_due - self._clock()).total_seconds()))
+            if seen.next_due is not None:
+                wait_seconds = min(wait_seconds, max(0.0, (seen.next_due - self._clock()).total_seconds()))
             with anyio.move_on_after(wait_seconds):
                 await self._wake.wait()
             await anyio.sleep(max(0.0, may_look_again - loop.time()))
 
-    async def _serve(self, key: Key) -> None:
+    def _look(self, busy: frozenset[Key]) -> "_Seen":
+        """All that can be seen and taken in one trip to a thread: a lone change is to be told at once."""
+        now = self._clock()
+        ready, next_due = self._deliveries.ready(now)
         try:
+            jobs = self._deliveries.take([key for key in ready if key not in busy], now)
+            first = {(key.tenant, ping): None for key, job in jobs.items() for ping in job.work.pings[:FIRST_PINGS]}
+            tenants = {tenant: [ping for of, ping in first if of == tenant] for tenant, _ in first}
+            bodies = [(tenant, pings, read_bodies(self._store, tenant, pings)) for tenant, pings in tenants.items()]
+        except Exception:  # noqa: BLE001 - whose trouble it is shows when each is taken for itself
+            return _Seen(ready, next_due)
+        return _Seen(ready, next_due, jobs, bodies)
+
+    async def _serve(self, key: Key, job: Job | None) -> None:
+        try:
+            job = job or await self._taking.of(key)
             while True:
-                self._busy[key] = False
-                job = await self._taking.of(key)
                 if (job is None or not await self._do(job)) and not self._busy[key]:
                     break
+                self._busy[key] = False
+                job = await self._taking.of(key)
         except Exception:  # one subscription's trouble must not end the others
             log.exception("delivery failed", tenant=key.tenant, subscription=key.subscription)
         finally:
@@ -212,6 +230,16 @@ class Deliverer:
         now = self._clock()
         database, rules = self._store.database, self._rules
         return prune(database, now - rules.keep_told, now - rules.keep_any, limit=PRUNE_ROWS)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is ready, when to look again, what there is to do for those not busy, and what they are told first."""
+
+    ready: Sequence[Key]
+    next_due: datetime | None
+    jobs: Mapping[Key, Job] = field(default_factory=dict)
+    bodies: Sequence[tuple[int, Sequence[Ping], Mapping[Ping, bytes]]] = ()
 
 
 def _log_change(job: Job, before: Health, after: Health) -> None:

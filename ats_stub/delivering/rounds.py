@@ -24,7 +24,7 @@ from ats_stub.domain.delivery import (
     is_back,
     outcome_of,
 )
-from ats_stub.domain.pings import Ping, Place, cursor_after, message_id
+from ats_stub.domain.pings import Ping, Place, cursor_after, message_id, message_source
 from ats_stub.store.attempts import KEPT_ATTEMPTS, MadeAttempt
 from ats_stub.store.deliveries import Job, Result
 from ats_stub.store.subscription_rows import Failure
@@ -33,6 +33,8 @@ from catrelay.signing import Signer
 
 MAX_ROUND_PINGS = 1_000
 """So many are told before it is written down that they were."""
+SHOWN_SUCCESSES = 20
+"""Of those that are written down together."""
 MAX_REQUESTS = 256
 MAX_REQUESTS_TO_FAILING = 64
 """To subscribers that failed last: those that do not answer must not take the place of those that do."""
@@ -56,7 +58,8 @@ class Part:
     failing: Mapping[str, datetime]
     left: Sequence[Ping] = ()
     attempted: int = 0
-    made: deque[MadeAttempt] = field(default_factory=lambda: deque(maxlen=KEPT_ATTEMPTS))
+    made: deque[MadeAttempt] = field(default_factory=lambda: deque(maxlen=SHOWN_SUCCESSES))
+    failed: deque[MadeAttempt] = field(default_factory=lambda: deque(maxlen=KEPT_ATTEMPTS - SHOWN_SUCCESSES))
 
     def result(self, policy: RetryPolicy, now: datetime, random: Callable[[], float]) -> Result:
         """What came of it."""
@@ -78,8 +81,8 @@ class Part:
             failures=failures,
             retry_all=is_back(self.health, self.done),
             attempts=[
-                made if made.error is None else made._replace(next_attempt=tries.get(made.path, health.next_attempt))
-                for made in self.made
+                *self.made,
+                *(made._replace(next_attempt=tries.get(made.path, health.next_attempt)) for made in self.failed),
             ],
             attempted=self.attempted,
         )
@@ -125,7 +128,8 @@ class Requests:
                 request = left.popleft()
                 attempt = await self._request(part, target, request, bodies)
                 made.append((request, attempt))
-                is_there = is_there and attempt.outcome in ("delivered", "failed")
+                if attempt.outcome not in ("delivered", "failed"):
+                    is_there = False
 
         try:
             await asyncio.gather(*(work() for _ in range(places)))
@@ -139,7 +143,7 @@ class Requests:
     ) -> Attempt:
         job = part.job
         path, body = ("/deltaPings", _batch(pings, bodies)) if job.batch else (pings[0].path, bodies[pings[0]])
-        message = message_id(job.key.tenant, job.key.subscription, job.replays, pings)
+        message = message_id(target.name, pings)
         at, began = self._clock(), time.perf_counter()
         headers = target.signer.headers(body, message_id=message, at=at)
         answer = await self._sender.post(target.root + path, body, headers)
@@ -149,7 +153,7 @@ class Requests:
         self._metrics.pings[attempt.outcome].inc(len(pings))
         part.attempted += 1
         number, milliseconds = job.attempted + part.attempted, round(seconds * 1_000)
-        part.made.append(
+        (part.made if attempt.outcome == "delivered" else part.failed).append(
             MadeAttempt(number, message, path, len(pings), at, milliseconds, answer.status, answer.error, None)
         )
         return attempt
@@ -161,6 +165,7 @@ class _Target:
     def __init__(self, job: Job) -> None:
         self.root = f"{job.url.rstrip('/')}/t/{quote(job.tenant_name, safe='')}"
         self.signer = Signer(job.secrets)
+        self.name = message_source(job.key.tenant, job.key.subscription, job.replays)
 
 
 def _batch(pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]) -> bytes:

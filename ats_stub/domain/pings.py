@@ -129,12 +129,17 @@ def cursor_after(end: Place, unsent: Iterable[Ping]) -> Place:
     return min((ping.before for ping in unsent if ping.before is not None), default=end)
 
 
-def message_id(tenant: int, subscription: int, replays: int, pings: Sequence[Ping]) -> str:
-    """The webhook-id of *pings*, sent as one message: the same again when the same is sent again.
+def message_source(tenant: int, subscription: int, replays: int) -> "hashlib._Hash":
+    """What tells the messages of one subscription from those of all others.
 
     replays: of the subscription so far. Receivers do not listen twice to the same message, and after a replay shall.
     """
-    digest = hashlib.sha256(f"{tenant} {subscription} {replays}".encode())
+    return hashlib.sha256(f"{tenant} {subscription} {replays}".encode())
+
+
+def message_id(source: "hashlib._Hash", pings: Sequence[Ping]) -> str:
+    """The webhook-id of *pings*, sent as one message: the same again when the same is sent again."""
+    digest = source.copy()
     for ping in pings:
-        digest.update(f"\n{ping.position} {ping.path}".encode())
+        digest.update(b"\n%d %b" % (ping.position, ping.path.encode()))
     return f"msg_{digest.hexdigest()[:32]}"

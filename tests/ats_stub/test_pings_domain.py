@@ -15,6 +15,7 @@ from ats_stub.domain.pings import (
     cursor_after,
     joined,
     message_id,
+    message_source,
     pings_of,
     pings_of_moved,
 )
@@ -128,7 +129,8 @@ def test_a_new_change_supersedes_a_failed_ping_but_not_how_often_it_failed() -> 
 def test_a_message_has_the_same_id_whenever_it_is_repeated_and_no_other_has_it() -> None:
     first = [ping(5, "/a")]
 
-    assert message_id(1, 2, 0, first) == message_id(1, 2, 0, [ping(5, "/a", before=Place(0))])
-    others = {message_id(2, 2, 0, first), message_id(1, 3, 0, first), message_id(1, 2, 0, [ping(6, "/a")])}
-    replayed = message_id(1, 2, 1, first)
-    assert len(others | {message_id(1, 2, 0, first), message_id(1, 2, 0, [ping(5, "/b")]), replayed}) == 6
+    ours, replayed = message_source(1, 2, 0), message_source(1, 2, 1)
+    assert message_id(ours, first) == message_id(ours, [ping(5, "/a", before=Place(0))])
+    of_others = {message_id(message_source(*other), first) for other in [(2, 2, 0), (1, 3, 0)]}
+    later = {message_id(ours, [ping(6, "/a")]), message_id(ours, [ping(5, "/b")]), message_id(replayed, first)}
+    assert len({message_id(ours, first), *of_others, *later}) == 6
