@@ -39,22 +39,22 @@ class MadeAttempt(NamedTuple):
 
 
 def store_attempts(connection: Connection, made: Iterable[tuple[int, int, Sequence[MadeAttempt]]]) -> None:
-    """Store attempts (tenant, subscription, at most as many as are kept) in the place of the oldest."""
-    rows = [
-        {
-            "tenant": tenant,
-            "subscription": subscription,
-            "place": attempt.number % KEPT_ATTEMPTS,
-            **attempt._asdict(),
-        }
+    """Store attempts (tenant, subscription, some of those made since) in the place of older ones.
+
+    Of those that share a place, as failures far apart may, the latest is stored.
+    """
+    latest = {
+        (tenant, subscription, attempt.number % KEPT_ATTEMPTS): attempt
         for tenant, subscription, attempts in made
-        for attempt in attempts
+        for attempt in sorted(attempts, key=lambda each: each.number)
+    }
+    places = [
+        {"of_tenant": tenant, "of_subscription": subscription, "of_place": place}
+        for tenant, subscription, place in latest
     ]
-    _DROP.run(
-        connection,
-        *(
-            {"of_tenant": row["tenant"], "of_subscription": row["subscription"], "of_place": row["place"]}
-            for row in rows
-        ),
-    )
+    rows = [
+        {"tenant": tenant, "subscription": subscription, "place": place, **attempt._asdict()}
+        for (tenant, subscription, place), attempt in latest.items()
+    ]
+    _DROP.run(connection, *places)
     _INSERT.run(connection, *rows)
