@@ -102,6 +102,12 @@ class Database:
             yield connection
 
     @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For `Statement`s that need no common snapshot: each sees what was committed before it, in one trip."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed on a clean exit and rolled back on any exception.
 

@@ -31,7 +31,6 @@ from ats_stub.store.deliveries import DeliveryStore, Job, Result
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.pruning import prune
 from ats_stub.store.subscription_rows import Key
-from catrelay.problems import Forbidden
 
 log = structlog.get_logger()
 
@@ -71,7 +70,8 @@ class Deliverer:
         in_thread: InThread | None = None,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._store = store
+        self._waker = store.waker
+        self._database = store.database
         self._rules = rules
         self._clock = clock
         self._in_thread = in_thread or threads()
@@ -94,7 +94,7 @@ class Deliverer:
             if not stop.is_set():
                 loop.call_soon_threadsafe(self._wake.set)
 
-        with self._store.waker.on_wake(CHANGES, wake):
+        with self._waker.on_wake(CHANGES, wake):
             # A task of its own: whoever starts and stops the app need not do both in the same task.
             delivering = asyncio.create_task(self._deliver(stop))
             try:
@@ -149,7 +149,7 @@ class Deliverer:
             jobs = self._deliveries.take([key for key in ready if key not in busy], now)
             first = {(key.tenant, ping): None for key, job in jobs.items() for ping in job.work.pings[:FIRST_PINGS]}
             tenants = {tenant: [ping for of, ping in first if of == tenant] for tenant, _ in first}
-            bodies = [(tenant, pings, read_bodies(self._store, tenant, pings)) for tenant, pings in tenants.items()]
+            bodies = [(tenant, pings, read_bodies(self._database, tenant, pings)) for tenant, pings in tenants.items()]
         except Exception:  # noqa: BLE001 - whose trouble it is shows when each is taken for itself
             return _Seen(ready, next_due)
         return _Seen(ready, next_due, jobs, bodies)
@@ -201,10 +201,7 @@ class Deliverer:
         return [result if result.key in kept else None for result in results]
 
     async def _read_bodies(self, tenant: int, pings: Sequence[Ping]) -> Mapping[Ping, bytes]:
-        try:
-            bodies: Mapping[Ping, bytes] = await self._in_thread(read_bodies, self._store, tenant, pings)
-        except Forbidden:  # the tenant was removed, and its subscriptions with it
-            return {}
+        bodies: Mapping[Ping, bytes] = await self._in_thread(read_bodies, self._database, tenant, pings)
         return bodies
 
     async def _keep_leased(self) -> None:
@@ -228,8 +225,8 @@ class Deliverer:
 
     def _prune_once(self) -> int:
         now = self._clock()
-        database, rules = self._store.database, self._rules
-        return prune(database, now - rules.keep_told, now - rules.keep_any, limit=PRUNE_ROWS)
+        rules = self._rules
+        return prune(self._database, now - rules.keep_told, now - rules.keep_any, limit=PRUNE_ROWS)
 
 
 @dataclass(frozen=True)

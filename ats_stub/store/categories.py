@@ -17,6 +17,11 @@ _BY_ID = Statement(_OF_ID)
 _VERSION = Statement(_OF_ID.with_only_columns(table.c.version))
 
 
+def has_category(connection: Connection, tenant: int, category: int) -> bool:
+    """Whether there is such a category."""
+    return _BY_ID.row(connection, tenant=tenant, id=category) is not None
+
+
 class CategoryStore:
     """The categories of a tenant, its org tree's included.
 

@@ -125,7 +125,7 @@ class DeliveryStore:
         if not unknown:
             return []
         found: list[Key] = []
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             logs = _logs(connection, {each.group.tenant for each in unknown})
             for group in (each.group for each in unknown if each.group.tenant in logs):
                 log = logs[group.tenant]
@@ -157,7 +157,7 @@ class DeliveryStore:
         """
         jobs: dict[Key, Job] = {}
         known = {key for key in keys if self._leases.get(key, now) > now + self._lease / 2}
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             lost, found = self._jobs(connection, known, now)
         jobs.update(found)
         claimed = {*keys} - known | lost
@@ -177,7 +177,7 @@ class DeliveryStore:
             return set(), {}
         ours = [row for row in rows_of(connection, keys) if row.leased_by == self._owner]
         due = [row for row in ours if row.next_attempt is None or row.next_attempt <= now]
-        failed = failed_of(connection, keys)
+        failed = failed_of(connection, [row.key for row in due if row.next_retry is not None])
         logs = _logs(connection, {row.tenant for row in due})
         jobs = {
             row.key: job

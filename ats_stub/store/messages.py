@@ -2,25 +2,29 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import Connection
+
 from ats_stub.domain.pings import Ping
-from ats_stub.store.unit import Store, Unit
+from ats_stub.store.categories import has_category
+from ats_stub.store.values import ValueStore
+from catrelay.database import Database
 from catrelay.models import DeltaPing
 
 
-def read_bodies(store: Store, tenant: int, pings: Iterable[Ping]) -> dict[Ping, bytes]:
-    """The body of each ping, from one snapshot. A ping about something that is gone is left out."""
-    with store.read(tenant) as unit:
-        found = ((ping, _body(unit, ping)) for ping in pings)
+def read_bodies(database: Database, tenant: int, pings: Iterable[Ping]) -> dict[Ping, bytes]:
+    """The body of each ping. A ping about something that is gone, with its tenant perhaps, is left out."""
+    with database.look() as connection:
+        found = ((ping, _body(connection, tenant, ping)) for ping in pings)
         return {ping: body for ping, body in found if body is not None}
 
 
-def _body(unit: Unit, ping: Ping) -> bytes | None:
+def _body(connection: Connection, tenant: int, ping: Ping) -> bytes | None:
     match ping.subject:
         case "value":
-            value = unit.values.value(ping.object)
+            value = ValueStore(connection, tenant).value(ping.object)
             return None if value is None else value.as_answered().to_json()
         case "category":
-            return None if unit.categories.get(ping.object) is None else b""
+            return b"" if has_category(connection, tenant, ping.object) else None
         case "categories":
             return b""
         case "job" | "user" | "candidate":

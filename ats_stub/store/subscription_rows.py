@@ -58,6 +58,7 @@ class SubscriptionRow(NamedTuple):
     cursor_object: int
     attempts: int
     next_attempt: datetime | None
+    next_retry: datetime | None
     failing_since: datetime | None
     last_success: datetime | None
     last_error: str | None

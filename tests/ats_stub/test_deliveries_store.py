@@ -313,7 +313,7 @@ def test_a_ping_about_something_that_is_gone_has_no_body(store: Store, access: A
     there = [ping("value", org), ping("category", ORGS), ping("categories", 0), ping("job", 5)]
     gone = [ping("value", 99), ping("category", 99)]
 
-    assert list(read_bodies(store, access.tenant_id, [*gone, *there])) == there
+    assert list(read_bodies(store.database, access.tenant_id, [*gone, *there])) == there
 
 
 def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_them(
