@@ -147,7 +147,8 @@ class DeliveryStore:
         self._advanced = now
         with self._database.write() as connection:
             for group, end in sorted(self._quiet.items(), key=lambda quiet: quiet[0].tenant):
-                ADVANCE.run(connection, {**members_of(group), "to": end.position, "now": now, "owner": self._owner})
+                to = {"to": end.position, "to_object": end.object}
+                ADVANCE.run(connection, {**members_of(group), **to, "now": now, "owner": self._owner})
         return now + ADVANCE_AFTER
 
     def take(self, keys: Collection[Key], now: datetime) -> dict[Key, Job]:

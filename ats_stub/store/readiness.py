@@ -105,7 +105,7 @@ ADVANCE = Statement(
         _DUE,
         or_(subscriptions.c.leased_until.is_(None), subscriptions.c.leased_until <= _NOW),
     )
-    .values(cursor=bindparam("to"), cursor_object=0)
+    .values(cursor=bindparam("to"), cursor_object=bindparam("to_object"))
 )
 """Brings those of a group on that nobody holds."""
 
