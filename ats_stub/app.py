@@ -18,7 +18,7 @@ from ats_stub.api.related import RelatedApi
 from ats_stub.api.requests import Requests
 from ats_stub.api.subscriptions import SubscriptionsApi
 from ats_stub.api.users import UsersApi
-from ats_stub.delivering import Deliverer, DeliveryMetrics
+from ats_stub.delivering import Deliverer, DeliveryMetrics, SubscriptionMetrics
 from ats_stub.moving import Mover
 from ats_stub.settings import AtsSettings
 from ats_stub.store import Store, open_database, registry_of
@@ -59,6 +59,7 @@ def create_app(settings: AtsSettings) -> Starlette:
     targets = Targets(settings.allow_targets)
     sender = PingSender(targets, timeout=timedelta(seconds=settings.ping_timeout_seconds))
     deliverer = Deliverer(store, settings.delivery_rules, sender, DeliveryMetrics(metrics.registry))
+    metrics.registry.register(SubscriptionMetrics(database))
 
     def orgs_category(access: Access) -> int:
         with store.read(access.tenant_id) as unit:

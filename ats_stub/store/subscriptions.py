@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from ats_stub.store import schema
+from ats_stub.store.lags import LAG, lag_of
 from ats_stub.store.subscription_rows import first_retry
 from catrelay.models import Delivery, Subscription, SubscriptionCreate, Topic
 from catrelay.vault import Vault
 
 table = schema.subscriptions
 failing = schema.failing_pings
-changes = schema.changes
 attempts = schema.attempts
 
 NOT_LEASED = {"leased_by": None, "leased_until": None}
@@ -134,29 +134,11 @@ class SubscriptionStore:
         self._update(subscription, next_retry=first_retry())
 
     def _select(self, app: str | None) -> Select[tuple[object, ...]]:
-        failed = (failing.c.tenant == table.c.tenant) & (failing.c.subscription == table.c.id)
-        to_come = (changes.c.tenant == table.c.tenant) & (changes.c.position > table.c.cursor)
-        oldest = select(changes.c.position).where(to_come).order_by(changes.c.position).limit(1)
-        logged = select(schema.counters.c.position).where(schema.counters.c.tenant == self._tenant)
-        statement = select(
-            table,
-            select(func.count()).where(failed).scalar_subquery().label("failing"),
-            select(func.min(failing.c.since)).where(failed).scalar_subquery().label("oldest_failing_since"),
-            oldest.scalar_subquery().label("oldest"),
-            oldest.with_only_columns(changes.c.at).scalar_subquery().label("oldest_at"),
-            logged.scalar_subquery().label("logged"),
-        ).where(table.c.tenant == self._tenant)
+        statement = select(table, *LAG).where(table.c.tenant == self._tenant)
         return statement if app is None else statement.where(table.c.app == app)
 
     def _subscription(self, row: Row[tuple[object, ...]], now: datetime) -> Subscription:
-        lag = self._position - row.cursor + row.failing
-        # What others of the same transaction changed is numbered, but is logged right before the commit only.
-        kept_from = row.logged + 1 if row.oldest is None else row.oldest
-        missed = max(0, kept_from - row.cursor - 1)
-        moments = [moment for moment in (row.oldest_at, row.oldest_failing_since) if moment is not None]
-        if missed and not moments:  # all that is known is that it was later than this
-            moments = [row.last_success or row.created]
-        since = min(moments, default=now) if lag else now
+        lag = lag_of(row, self._position, now)
         return Subscription(
             id=row.id,
             app=row.app,
@@ -167,9 +149,9 @@ class SubscriptionStore:
             paused=row.paused,
             old_secret_until=row.old_secret_until if row.old_secret_until and row.old_secret_until > now else None,
             cursor=row.cursor,
-            lag=lag,
-            lag_seconds=max(0, int((now - since).total_seconds())),
-            missed=missed,
+            lag=lag.changes,
+            lag_seconds=lag.seconds,
+            missed=lag.missed,
             last_success=row.last_success,
             last_error=row.last_error,
             next_attempt=row.next_attempt,

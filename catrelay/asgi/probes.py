@@ -97,7 +97,7 @@ def probes(registry: Registry, metrics: Metrics) -> list[Route]:
 
     @answers(None, 200, media_type="text/plain")
     def exposition(_: Request) -> Response:
-        """Counters in Prometheus' text format, by route and never by tenant."""
+        """What it has counted, in Prometheus' text format."""
         return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return [
