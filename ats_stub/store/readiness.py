@@ -59,11 +59,8 @@ WORKS = or_(*(subscriptions.c.state == state for state in WORKING))
 
 _NOW = bindparam("now", type_=UtcDateTime)
 _OWNER = bindparam("owner", type_=String)
-_DUE = and_(
-    WORKS,
-    or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW),
-    free(_NOW, _OWNER),
-)
+_MAY_TRY = or_(subscriptions.c.next_attempt.is_(None), subscriptions.c.next_attempt <= _NOW)
+_DUE = and_(WORKS, _MAY_TRY, free(_NOW, _OWNER))
 _PLACE = (subscriptions.c.tenant, subscriptions.c.cursor, subscriptions.c.cursor_object, subscriptions.c.topics)
 _NUMBER, _MOMENT, _TOPICS = cast(null(), BigInteger), cast(null(), UtcDateTime), cast(null(), Text)
 
@@ -80,7 +77,7 @@ _NEXT_TRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscri
     WORKS, subscriptions.c.next_attempt > _NOW
 )
 _NEXT_RETRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_retry)).where(
-    subscriptions.c.state == "active", subscriptions.c.next_retry > _NOW
+    WORKS, _MAY_TRY, subscriptions.c.next_retry > _NOW
 )
 _NEXT_LEASE = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.leased_until)).where(
     WORKS, subscriptions.c.leased_until > _NOW, subscriptions.c.leased_by != _OWNER
