@@ -159,7 +159,6 @@ def _changes_after(connection: Connection, tenant: int, position: int) -> Iterat
             )
         if len(rows) < PAGE_CHANGES:
             return
-        position = rows[-1][0]
 
 
 def _moved(
