@@ -10,12 +10,13 @@ from ats_stub.domain.delivery import LEASE, MAX_FAILING_PINGS, Health
 from ats_stub.domain.pings import Ping, Place, Subject
 from ats_stub.operations import subscriptions
 from ats_stub.store import Store, schema
+from ats_stub.store.attempts import MadeAttempt
 from ats_stub.store.changes import Change
 from ats_stub.store.deliveries import DeliveryStore, Job, Result
 from ats_stub.store.messages import read_bodies
 from ats_stub.store.pruning import prune
 from ats_stub.store.subscription_rows import Failure, Key
-from ats_stub.store.windows import MAX_MOVED_OBJECTS, MAX_WINDOW_CHANGES
+from ats_stub.store.windows import MAX_MOVED_OBJECTS
 from catrelay.models import CategoryValueWrite, SubscriptionCreate, Topic
 from catrelay.tokens import Access
 from tests.ats_stub.writing import NOW, add, write, written
@@ -76,6 +77,13 @@ def stored(store: Store, key: Key) -> tuple[int, str | None]:
             select(schema.subscriptions).where(schema.subscriptions.c.id == key.subscription)
         ).one()
         return row.cursor, row.leased_by
+
+
+def attempts_of(store: Store) -> list[int]:
+    """The subscriptions of which attempts are stored."""
+    with store.database.read() as connection:
+        table = schema.attempts
+        return list(connection.scalars(select(table.c.subscription).order_by(table.c.subscription)))
 
 
 def test_a_subscription_is_ready_when_something_changed_and_not_once_it_is_recorded(
@@ -152,6 +160,45 @@ def test_a_failed_ping_is_kept_until_it_is_due_while_others_go_on(
     assert first.ready(due) == ([key], None)
     assert written(store, access, lambda unit: subscriptions.resume(unit, access, key.subscription)).lag == 1
     assert paths(taken(first, key)) == [f"/orgs/values/byID/{org}/deltaPings"]
+
+
+def test_of_several_that_are_recorded_at_once_one_that_was_lost_meanwhile_is_left_out(
+    store: Store, access: Access, first: DeliveryStore, second: DeliveryStore
+) -> None:
+    well, failing, steered, removed = (subscribe(store, access, "orgs") for _ in range(4))
+    org = add_org(store, access)
+    jobs = first.take([well, failing, steered, removed], NOW)
+    written(store, access, lambda unit: subscriptions.resume(unit, access, steered.subscription))
+    written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, removed.subscription))
+    due = NOW + timedelta(minutes=1)
+    attempt = MadeAttempt(1, "msg", "/", 1, NOW, 7, 204, None, None)
+
+    results = [failed(job, until=due) if key in (failing, removed) else all_settled(job) for key, job in jobs.items()]
+    kept = first.record([replace(result, attempts=[attempt], attempted=1) for result in results], NOW)
+
+    assert kept == {well, failing}
+    assert [stored(store, key) for key in (well, failing, steered)] == [(1, "first"), (1, "first"), (0, None)]
+    assert second.ready(NOW) == ([steered], min(due, NOW + LEASE))
+    assert attempts_of(store) == [well.subscription, failing.subscription]
+    assert paths(taken(first, failing, due)) == [f"/orgs/values/byID/{org}/deltaPings"]
+
+
+def test_of_several_that_are_taken_at_once_those_held_by_others_are_left_out(
+    store: Store, access: Access, first: DeliveryStore, second: DeliveryStore
+) -> None:
+    known, new, held, lost, removed = keys = [subscribe(store, access, "orgs") for _ in range(5)]
+    add_org(store, access)
+    first.record(list(map(all_settled, first.take([known, lost], NOW).values())), NOW)
+    written(store, access, lambda unit: subscriptions.resume(unit, access, lost.subscription))
+    written(store, access, lambda unit: subscriptions.unsubscribe(unit, access, removed.subscription))
+    add_org(store, access, "Support")
+    second.take([held, lost], NOW)
+    up_to_date = subscribe(store, access, "orgs")
+
+    jobs = first.take([*keys, up_to_date], NOW + timedelta(seconds=1))
+
+    assert {key: len(job.work.pings) for key, job in jobs.items()} == {known: 1, new: 2}
+    assert [stored(store, key)[1] for key in (known, new, held, lost)] == ["first", "first", "second", "second"]
 
 
 def test_an_attempt_that_was_under_way_does_not_undo_that_all_is_tried_at_once(
@@ -284,17 +331,6 @@ def test_jobs_that_are_open_externally_are_told_apart(store: Store, access: Acce
     assert paths(taken(first, key)) == [f"/jobs/open/externally/byID/{job}/deltaPings" for job in (1_000, 1_003, 1_006)]
 
 
-def test_a_window_of_the_log_is_bounded(store: Store, access: Access, first: DeliveryStore) -> None:
-    key = subscribe(store, access, "orgs")
-    with store.write(access.tenant_id, app="tests", now=NOW) as unit:
-        for _ in range(MAX_WINDOW_CHANGES + 1):
-            unit.changes.append(Change("value", 9, "update", ORGS))
-
-    work = taken(first, key)
-
-    assert (len(work.work.pings), work.work.end) == (1, Place(MAX_WINDOW_CHANGES))
-
-
 def test_changes_of_no_interest_move_the_cursor_on(store: Store, access: Access, first: DeliveryStore) -> None:
     key = subscribe(store, access, "categories")
     add_org(store, access)
@@ -325,7 +361,6 @@ def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_th
     with store.database.write() as connection:
         connection.execute(update(schema.subscriptions).values(cursor=3))
     later = NOW + timedelta(days=14)
-
     long_ago = NOW - timedelta(days=90)
 
     too_young = prune(store.database, NOW, long_ago, limit=100)
@@ -334,3 +369,17 @@ def test_changes_are_dropped_when_they_are_old_and_every_subscription_is_past_th
     without_subscriptions = prune(store.database, later, long_ago, limit=100)
 
     assert (too_young, pieces, without_subscriptions) == (0, [2, 1, 0], 2)
+
+
+def test_changes_older_than_any_are_kept_for_are_dropped_though_not_all_were_told(
+    store: Store, access: Access, first: DeliveryStore
+) -> None:
+    slow = subscribe(store, access, "orgs")
+    for number in range(3):
+        add_org(store, access, f"Org {number}")
+
+    kept = prune(store.database, NOW + timedelta(days=14), NOW, limit=100)
+    pieces = [prune(store.database, NOW, NOW + timedelta(seconds=1), limit=2) for _ in range(3)]
+
+    assert (kept, pieces) == (0, [2, 1, 0])
+    assert paths(taken(first, slow)) == ["/categories/deltaPings"]
