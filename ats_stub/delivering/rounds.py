@@ -27,7 +27,7 @@ from ats_stub.domain.delivery import (
 from ats_stub.domain.pings import Ping, Place, cursor_after, message_id, message_source
 from ats_stub.store.attempts import KEPT_ATTEMPTS, MadeAttempt
 from ats_stub.store.deliveries import Job, Result
-from ats_stub.store.subscription_rows import Failure
+from ats_stub.store.subscription_rows import Failure, Key
 from catrelay.sending import Answer
 from catrelay.signing import Signer
 
@@ -36,8 +36,10 @@ MAX_ROUND_PINGS = 1_000
 SHOWN_SUCCESSES = 20
 """Of those that are written down together."""
 MAX_REQUESTS = 256
-MAX_REQUESTS_TO_FAILING = 64
-"""To subscribers that failed last: those that do not answer must not take the place of those that do."""
+MAX_REQUESTS_TO_SLOW = 64
+"""To subscribers that failed last or took their time: they must not take the place of those that do well."""
+SLOW_SECONDS = 1.0
+"""Who takes longer is slow; and who has had places for so long lets others have them."""
 
 
 class Sender(Protocol):
@@ -97,7 +99,8 @@ class Requests:
         self._metrics = metrics
         self._clock = clock
         self._to_well = Slots(MAX_REQUESTS)
-        self._to_failing = Slots(MAX_REQUESTS_TO_FAILING)
+        self._to_slow = Slots(MAX_REQUESTS_TO_SLOW)
+        self._slow: set[Key] = set()
 
     async def make(self, part: Part) -> None:
         """Make all requests of *part* that there are to be made now."""
@@ -116,17 +119,21 @@ class Requests:
                     part.done.drop(ping)
             told = (tuple(ping for ping in request if ping in bodies) for request in requests)
             requests = [request for request in told if request]
-        slots = self._to_well if part.health.failing_since is None else self._to_failing
+        is_well = part.health.failing_since is None and part.job.key not in self._slow
+        slots = self._to_well if is_well else self._to_slow
         places = await slots.take(min(len(requests), MAX_IN_FLIGHT))
+        clock = asyncio.get_running_loop().time
+        let_go, slowest = clock() + SLOW_SECONDS, 0.0
         left = deque(requests)
         made: list[tuple[tuple[Ping, ...], Attempt]] = []
         is_there = True
 
         async def work() -> None:
-            nonlocal is_there
-            while left and is_there:
+            nonlocal is_there, slowest
+            while left and is_there and (began := clock()) < let_go:
                 request = left.popleft()
                 attempt = await self._request(part, target, request, bodies)
+                slowest = max(slowest, clock() - began)
                 made.append((request, attempt))
                 if attempt.outcome not in ("delivered", "failed"):
                     is_there = False
@@ -137,6 +144,7 @@ class Requests:
             slots.give_back(places)
         part.done.put_back(ping for request in left for ping in request)
         part.done.settle(made)
+        (self._slow.add if slowest > SLOW_SECONDS else self._slow.discard)(part.job.key)
 
     async def _request(
         self, part: Part, target: "_Target", pings: tuple[Ping, ...], bodies: Mapping[Ping, bytes]
