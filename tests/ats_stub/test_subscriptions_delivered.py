@@ -1,5 +1,6 @@
 """What becomes of pings when their subscription is paused, replayed or given another secret, on both databases."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
 from ats_stub.store import open_database, schema
 from tests.ats_stub.conftest import TOKEN
-from tests.receivers import Receiver
+from tests.receivers import WAIT_SECONDS, Receiver
 from tests.running import Running, running
 
 KEY = "a key drawn by chance of 32 or more"
@@ -54,6 +55,16 @@ def is_signed(receiver: Receiver, path: str, secret: str) -> bool:
     return True
 
 
+def take_messages(ats: Running, path: str, receiver: Receiver) -> list[tuple[str, str]]:
+    """The paths and the webhook-ids of what was heard since the last time, once the subscription was told of all."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while ats.get(path)["lag"]:
+        assert time.monotonic() < deadline
+    heard = [(request.path, request.headers["webhook-id"]) for request in receiver.received]
+    receiver.received.clear()
+    return heard
+
+
 def test_what_changes_during_a_pause_is_told_of_when_it_ends(ats: Running, receiver: Receiver) -> None:
     paused, _ = subscribe(ats, receiver)
     ats.post(f"{paused}/pause", {})
@@ -68,15 +79,20 @@ def test_what_changes_during_a_pause_is_told_of_when_it_ends(ats: Running, recei
     receiver.wait_for(ping)
 
 
-def test_a_replay_tells_of_each_object_once_more(ats: Running, receiver: Receiver) -> None:
+def test_replays_tell_of_each_object_once_more_by_messages_of_their_own(ats: Running, receiver: Receiver) -> None:
     path, _ = subscribe(ats, receiver)
     pings = [category_ping(ats, name) for name in ("One", "Two")]
     receiver.wait_for(*pings)
-    receiver.received.clear()
+    heard = take_messages(ats, path, receiver)
 
-    ats.post(f"{path}/replay", {"sinceCursor": 0})
+    for _ in range(2):
+        ats.post(f"{path}/replay", {"sinceCursor": 0})
+        receiver.wait_for(*pings)
+        again = take_messages(ats, path, receiver)
 
-    receiver.wait_for(*pings)
+        assert {ping for ping, _ in again} == {LIST_PING, *pings}
+        assert not {message for _, message in again} & {message for _, message in heard}
+        heard += again
 
 
 def test_a_replay_of_what_is_no_longer_kept_asks_for_everything_anew(
