@@ -119,6 +119,8 @@ class Requests:
                     part.done.drop(ping)
             told = (tuple(ping for ping in request if ping in bodies) for request in requests)
             requests = [request for request in told if request]
+        if not requests:  # nothing was heard of the subscriber: it is sent no more at a time for that
+            return
         is_well = part.health.failing_since is None and part.job.key not in self._slow
         slots = self._to_well if is_well else self._to_slow
         places = await slots.take(min(len(requests), MAX_IN_FLIGHT))

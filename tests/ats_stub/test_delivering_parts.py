@@ -4,11 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from ats_stub.delivering.batch import MAX_ASKED, Batch
 from ats_stub.delivering.bodies import MAX_AGE_SECONDS, MAX_BODIES, Bodies
+from ats_stub.delivering.metrics import DeliveryMetrics
+from ats_stub.delivering.rounds import Part, Requests
 from ats_stub.delivering.slots import Slots
-from ats_stub.domain.pings import Ping, Subject
+from ats_stub.domain.delivery import Health, Round, Work
+from ats_stub.domain.pings import Ping, Place, Subject
+from ats_stub.store.deliveries import Job
+from ats_stub.store.subscription_rows import Key
+from catrelay.sending import Answer
+from tests.ats_stub.writing import NOW
 
 TENANT, OTHER = 1, 2
 
@@ -303,5 +311,44 @@ def test_what_is_told_of_people_and_jobs_is_not_read_at_all() -> None:
 
         assert told == dict.fromkeys(pings, b'{"operation":"update"}')
         assert shelf.reads == []
+
+    on_a_shelf(play)
+
+
+class Down:
+    """A subscriber that is not there."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        self.urls.append(url)
+        return Answer(None, "connection refused")
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_pings_of_what_is_gone_let_nobody_who_is_down_be_sent_more_at_a_time(batch: bool) -> None:
+    async def play(shelf: Shelf) -> None:
+        health = Health("backing-off", 1, failing_since=NOW)
+        pings = [ping(404), *map(ping, range(9))]
+        job = Job(
+            key=Key(TENANT, 5),
+            tenant_name="acme",
+            app="tests",
+            url="http://192.0.2.7",
+            secrets=("whsec_c2VjcmV0",),
+            batch=batch,
+            replays=0,
+            attempted=0,
+            work=Work(health, Place(0), Place(1), pings, {}),
+            is_all=True,
+        )
+        part = Part(job, Round(pings, health, (), batch=batch), job.work.end, health, {})
+        subscriber = Down()
+
+        await Requests(subscriber, shelf.bodies, DeliveryMetrics(CollectorRegistry()), lambda: NOW).make(part)
+
+        assert len(subscriber.urls) == 1
+        assert (part.done.dropped, len(part.done.unsent), part.done.down) == ([ping(404)], 8, True)
 
     on_a_shelf(play)
