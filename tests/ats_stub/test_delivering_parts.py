@@ -323,6 +323,7 @@ class Down:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         self.urls.append(url)
+        await asyncio.sleep(0)  # what is sent at the same time is on its way by now
         return Answer(None, "connection refused")
 
 
