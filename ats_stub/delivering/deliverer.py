@@ -179,7 +179,7 @@ class Deliverer:
             if result is None:
                 return False
             _log_change(job, health, result.health)
-            if part.done.down or part.done.ended:
+            if result.health.state != "active":
                 return False
             if not left:
                 return not job.is_all

@@ -35,7 +35,7 @@ async def delivering(
     store: Store, database_url: str, *, lease: timedelta = LEASE, prune_seconds: float = 60
 ) -> AsyncIterator[None]:
     settings = AtsSettings(database=database_url, allow_targets=LOOPBACK, changes_keep_seconds=0)
-    rules = replace(settings.delivery_rules, lease=lease, prune_seconds=prune_seconds)
+    rules = replace(settings.delivery_rules, lease=lease, poll_seconds=0.2, prune_seconds=prune_seconds)
     sender = PingSender(Targets(LOOPBACK), timeout=timedelta(seconds=WAIT_SECONDS))
     async with sender, Deliverer(store, rules, sender, DeliveryMetrics(CollectorRegistry())).running():
         yield

@@ -13,7 +13,7 @@ from catrelay.tokens import Access
 from tests.ats_stub.delivery_world import CALM, MANNERS, Subscriber, World
 from tests.virtual_time import VirtualLoop
 
-SEEDS = range(int(os.environ.get("CATRELAY_SIMULATIONS", "2")))
+SEEDS = range(int(os.environ.get("CATRELAY_SIMULATIONS", "1")))
 BUSY_SECONDS = 1_200.0
 WEEK = 7 * 86_400.0
 
