@@ -35,9 +35,11 @@ log = structlog.get_logger()
 
 CAPABILITIES = (
     "values.batch",
+    "values.branches",
     "values.byExternalId",
     "values.digest",
     "values.unavailable",
+    "categories.versions",
     "remapped.tenant",
     "journal.undo",
     "candidates.list",

@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from catrelay.models import (
+    Applied,
     BatchResults,
     CandidateRead,
     CandidatesRead,
@@ -19,6 +20,7 @@ from catrelay.models import (
     CategoryValues,
     CategoryValuesUpload,
     CategoryValueWrite,
+    CategoryVersions,
     CategoryWrite,
     DeliveryList,
     JobRead,
@@ -30,6 +32,7 @@ from catrelay.models import (
     Subscription,
     SubscriptionCreate,
     SubscriptionList,
+    SubscriptionUpdate,
     UploadPlan,
     UploadStatus,
     UserRead,
@@ -79,9 +82,19 @@ class AtsClient(ServiceClient):
         """Make a category."""
         return await self.post("/categories", Category, category)
 
-    async def tree(self, category: int | None) -> Snapshot[tuple[CategoryValue, ...]]:
-        """The available values: roots, each with its children."""
-        response = await self.request("GET", values_path(category))
+    async def versions(self) -> CategoryVersions:
+        """The versions of all categories. Only if the ATS has the capability `categories.versions`."""
+        return await self.get("/categories/versions", CategoryVersions)
+
+    async def tree(
+        self, category: int | None, *, branches: Sequence[int] | None = None
+    ) -> Snapshot[tuple[CategoryValue, ...]]:
+        """The available values: roots, each with its children.
+
+        branches: of these roots alone, at most 200. Only if the ATS has the capability `values.branches`.
+        """
+        query = None if branches is None else {"branches": ",".join(map(str, branches))}
+        response = await self.request("GET", values_path(category), query=query)
         return Snapshot(self.parse(response, CategoryValues).root, _journal_seq(response))
 
     async def digest(self, category: int | None) -> ValuesDigest:
@@ -235,6 +248,14 @@ class AtsClient(ServiceClient):
             if page.next is None:
                 return
             page = await self.subscriptions(after=page.results[-1].id)
+
+    async def update_subscription(self, subscription: int, change: SubscriptionUpdate) -> None:
+        """Change where pings go, about what and how, by JSON Merge Patch."""
+        await self.request("PATCH", f"/subscriptions/byID/{subscription}", body=change)
+
+    async def report_applied(self, subscription: int, seq: int) -> None:
+        """Say how far the journal is applied here."""
+        await self.request("PUT", f"/subscriptions/byID/{subscription}/applied", body=Applied(seq=seq))
 
     async def pause_subscription(self, subscription: int) -> Subscription:
         """Have nothing sent until it is resumed."""

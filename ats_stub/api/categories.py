@@ -1,10 +1,11 @@
 """Categories, their values, and the org tree."""
 
+from collections.abc import Collection
 from typing import Annotated
 from urllib.parse import quote
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,7 +14,7 @@ from ats_stub.api.requests import Requests, category_in
 from ats_stub.operations import categories as operations
 from ats_stub.operations import values
 from ats_stub.store import Unit, WriteUnit
-from ats_stub.store.unit import TreeVersion
+from ats_stub.store.versions import TreeVersion
 from catrelay.asgi import (
     AtMost,
     Guard,
@@ -38,7 +39,10 @@ from catrelay.models import (
     CategoryValues,
     CategoryValueUpload,
     CategoryValueWrite,
+    CategoryVersion,
+    CategoryVersions,
     CategoryWrite,
+    Id,
     ValueList,
     ValuesBatch,
     ValuesDigest,
@@ -48,6 +52,7 @@ from catrelay.problems import (
     CategoryInUse,
     CategoryKeyTaken,
     Conflict,
+    FieldError,
     LimitExceeded,
     NameRequired,
     NotFound,
@@ -56,11 +61,33 @@ from catrelay.problems import (
 )
 
 MAX_PAGE = 1_000
+MAX_BRANCHES = 200
+
+
+def _bounded(branches: tuple[int, ...]) -> tuple[int, ...]:
+    if len(branches) > MAX_BRANCHES:
+        raise LimitExceeded(
+            f"branches names at most {MAX_BRANCHES} values", errors=[FieldError("branches", "names too many")]
+        )
+    return branches
+
+
+Branches = Annotated[
+    tuple[Id, ...],
+    BeforeValidator(lambda text: text.split(",") if text else ()),
+    AfterValidator(_bounded),
+    WithJsonSchema({"type": "string", "pattern": r"^([1-9]\d{0,17}(,[1-9]\d{0,17})*)?$"}),
+]
 
 
 class _DeleteQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     force: bool = False
+
+
+class _TreeQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    branches: Branches | None = Field(default=None, description="Ids of values at the top, with commas between them")
 
 
 class _UnavailableQuery(BaseModel):
@@ -86,6 +113,7 @@ class CategoriesApi:
                 post=guard.write(self.update),
                 delete=guard.write(self.delete),
             ),
+            resource("/t/{tenant}/categories/versions", get=guard.read(self.versions)),
             *self._value_routes("/t/{tenant}/categories/byID/{category}/values"),
             *self._value_routes("/t/{tenant}/orgs/values"),
         ]
@@ -161,9 +189,26 @@ class CategoriesApi:
 
         return await self._requests.write(request, act)
 
-    @answers(CategoryValues, sends=[JOURNAL_SEQ], problems=[NotFound])
-    def tree(self, request: Request) -> Response:
-        """The tree of available values."""
+    @answers(CategoryVersions, sends=[JOURNAL_SEQ])
+    def versions(self, request: Request) -> Response:
+        """The versions of all categories, the org tree's included, to tell at once whether anything changed."""
+        found = self._requests.tree_versions(request)
+        versions = CategoryVersions(
+            epoch=found[0].epoch,
+            seq=found[0].seq,
+            categories=tuple(CategoryVersion(id=each.category, version=each.name) for each in found),
+        )
+        return model_response(versions, headers={"journal-seq": str(versions.seq)})
+
+    @answers(CategoryValues, sends=[JOURNAL_SEQ], problems=[LimitExceeded, NotFound])
+    def tree(self, request: Request, query: _TreeQuery) -> Response:
+        """The tree of available values.
+
+        With `branches` only those values at the top, each with all that stands below it.
+        """
+        return self._whole_tree(request) if query.branches is None else self._branches(request, query.branches)
+
+    def _whole_tree(self, request: Request) -> Response:
         known = list_header(request, "if-none-match")
         if known is not None:
             # Before there is a snapshot: most who ask like this have the tree, and shall cost next to nothing.
@@ -173,8 +218,15 @@ class CategoriesApi:
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
             return json_response(
-                unit.values.tree(category), etag=_version(unit, category).etag, headers=_journal_seq(unit)
+                unit.trees.whole(category), etag=_version(unit, category).etag, headers=_journal_seq(unit)
             )
+
+    def _branches(self, request: Request, roots: Collection[int]) -> Response:
+        with self._requests.read(request) as unit:
+            category = category_in(request, unit)
+            _version(unit, category)
+            # Named by what is answered: the tree's version would be that of all other branches, too.
+            return json_response(unit.trees.branches(category, roots), headers=_journal_seq(unit))
 
     @answers(ValuesDigest, sends=[JOURNAL_SEQ], problems=[NotFound])
     def digest(self, request: Request) -> Response:
@@ -182,7 +234,7 @@ class CategoriesApi:
         with self._requests.read(request) as unit:
             category = category_in(request, unit)
             _version(unit, category)
-            found = digest(unit.values.documents(category), seq=unit.counters.seq)
+            found = digest(unit.trees.documents(category), seq=unit.counters.seq)
             return model_response(found, headers=_journal_seq(unit))
 
     @answers(CategoryValue)

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from ats_stub.store import Store, Unit, WriteUnit
 from ats_stub.store.answers import Answer
-from ats_stub.store.unit import Author, Conditions, TreeVersion
+from ats_stub.store.unit import Author, Conditions
+from ats_stub.store.versions import TreeVersion
 from catrelay.asgi import access_of, etag_of, path_id
 from catrelay.asgi.body import list_header
 from catrelay.asgi.conditions import matches
@@ -35,7 +36,11 @@ class Requests:
 
     def tree_version(self, request: Request) -> TreeVersion | None:
         """The present version of the tree that the path names, or of the org tree."""
-        return self._store.tree_version(access_of(request).tenant_id, named_category(request))
+        return self._store.versions.of_one(access_of(request).tenant_id, named_category(request))
+
+    def tree_versions(self, request: Request) -> list[TreeVersion]:
+        """The present versions of all trees, by the ids of their categories. There is one at least."""
+        return self._store.versions.of_all(access_of(request).tenant_id)
 
     async def write(
         self, request: Request, act: Callable[[WriteUnit], Response], *, reveal: Reveal | None = None

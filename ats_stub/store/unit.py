@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, select
+from sqlalchemy import Connection
 
 from ats_stub.domain.files import FileRules
-from ats_stub.store import schema
 from ats_stub.store.answers import AnswerStore
 from ats_stub.store.candidates import CandidateStore
 from ats_stub.store.categories import CategoryStore
@@ -23,11 +22,12 @@ from ats_stub.store.links import LinkStore
 from ats_stub.store.moves import MoveStore, PieceSizes
 from ats_stub.store.search import SearchIndex, search_index
 from ats_stub.store.subscriptions import SubscriptionStore
+from ats_stub.store.trees import TreeStore
 from ats_stub.store.users import UserStore
 from ats_stub.store.values import ValueStore, WriteValueStore
+from ats_stub.store.versions import TreeVersions
 from catrelay.commits import Transaction
 from catrelay.database import Database
-from catrelay.lookup import Lookup
 from catrelay.models import Category, Wire
 from catrelay.vault import Vault
 from catrelay.waking import Waker
@@ -78,18 +78,13 @@ class Store:
         self.file_rules = file_rules or FileRules()
         self.sizes = sizes or PieceSizes()
         self.waker = Waker(database)
-        self._tree_version = Lookup(database, _TREE_VERSION)
+        self.versions = TreeVersions(database)
 
     @contextmanager
     def read(self, tenant: int) -> Iterator["Unit"]:
         """A snapshot of one tenant. Raises Forbidden when the tenant was removed meanwhile."""
         with self.database.read() as connection:
             yield Unit(self, connection, tenant, read_counters(connection, tenant))
-
-    def tree_version(self, tenant: int, category: int | None) -> "TreeVersion | None":
-        """The present version of a category's tree, without a snapshot. category: None for the org tree."""
-        rows = self._tree_version.rows(of_tenant=tenant, of_category=category or 0)
-        return TreeVersion(*rows[0]) if rows else None
 
     @contextmanager
     def write(
@@ -136,35 +131,6 @@ class Store:
             self.waker.wake(CHANGES)
 
 
-@dataclass(frozen=True)
-class TreeVersion:
-    """What an answer that is made from a category's values depends on. seq: the journal's last."""
-
-    epoch: str
-    seq: int
-    category: int
-    version: int
-
-    @property
-    def etag(self) -> str:
-        """Of the tree."""
-        return f'"{self.epoch[:8]}-{self.category}-{self.version}"'
-
-
-_TREE_VERSION = (
-    select(schema.counters.c.epoch, schema.counters.c.seq, schema.categories.c.id, schema.categories.c.version)
-    .join(schema.categories, schema.categories.c.tenant == schema.counters.c.tenant)
-    .where(
-        schema.counters.c.tenant == bindparam("of_tenant", type_=BigInteger),
-        schema.categories.c.id
-        == case(
-            (bindparam("of_category", type_=BigInteger) == 0, schema.counters.c.orgs_category),
-            else_=bindparam("of_category", type_=BigInteger),
-        ),
-    )
-)
-
-
 class Unit:
     """One tenant's data as of one snapshot."""
 
@@ -190,6 +156,11 @@ class Unit:
     def values(self) -> ValueStore:
         """Values of all categories."""
         return ValueStore(self.connection, self.tenant)
+
+    @cached_property
+    def trees(self) -> TreeStore:
+        """The available values of a category, all at once."""
+        return TreeStore(self.connection, self.tenant)
 
     @cached_property
     def jobs(self) -> JobStore:

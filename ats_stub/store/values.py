@@ -4,15 +4,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
 from ats_stub.store.gathered import Gathered
-from ats_stub.store.texts import joined, json_array
 from catrelay.models import Location
 from catrelay.statements import Statement
-from catrelay.trees import nested_json
 
 table = schema.category_values
 
@@ -51,23 +49,6 @@ _UPDATE = Statement(
     .where(table.c.tenant == bindparam("of_tenant"), table.c.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in _CHANGEABLE})
 )
-_AVAILABLE = (
-    table.c.tenant == bindparam("tenant"),
-    table.c.category == bindparam("category"),
-    table.c.available.is_(True),
-)
-# No node has a line break in it. Sequences are read apart from the rest: as text, SQLite writes 15 of their digits.
-_NODES = Statement(
-    select(
-        json_array(table.c.id),
-        json_array(table.c.parent),
-        json_array(table.c.name),
-        joined(table.c.node, "\n"),
-        func.count(table.c.sequence),
-    ).where(*_AVAILABLE)
-)
-_SEQUENCES = Statement(select(table.c.id, table.c.sequence).where(*_AVAILABLE, table.c.sequence.is_not(None)))
-_DOCUMENTS = Statement(select(joined(table.c.node, ",")).where(*_AVAILABLE))
 
 
 class ValueStore:
@@ -104,24 +85,6 @@ class ValueStore:
             table.c.tenant == self._tenant, table.c.category == category, table.c.available.is_(True)
         )
         return [_value(row) for row in self._connection.execute(statement)]
-
-    def tree(self, category: int) -> bytes:
-        """The available values of the category, nested and in order: JSON of CategoryValues."""
-        given = {"tenant": self._tenant, "category": category}
-        [(*texts, nodes, sequenced)] = _NODES.rows(self._connection, **given)
-        if nodes is None:
-            return b"[]"
-        sequences = dict(_SEQUENCES.rows(self._connection, **given)) if sequenced else {}
-        ids, parents, names = map(orjson.loads, texts)
-        documents = nodes.encode().split(b"\n")
-        del nodes  # as large as the answer
-        return nested_json(ids, parents, names, documents, sequences)
-
-    def documents(self, category: int) -> list[dict[str, Any]]:
-        """The available values of the category as answered, in no order."""
-        [(documents,)] = _DOCUMENTS.rows(self._connection, tenant=self._tenant, category=category)
-        found: list[dict[str, Any]] = orjson.loads(f"[{documents or ''}]")
-        return found
 
     def unavailable(self, category: int, *, after: int, limit: int) -> list[Value]:
         """Unavailable values of the category with an id above *after*, by id."""

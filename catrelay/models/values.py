@@ -168,6 +168,21 @@ class BatchResults(Wire):
     results: tuple[BatchResult, ...]
 
 
+class CategoryVersion(Wire):
+    """version: another one with each change of the category or of a value of it. It says nothing else."""
+
+    id: Id
+    version: Text
+
+
+class CategoryVersions(Wire):
+    """The versions of all categories, the org tree's included, by id. seq: the journal's last as of them."""
+
+    epoch: Text
+    seq: int = Field(ge=0)
+    categories: tuple[CategoryVersion, ...]
+
+
 class ValueList(Wire):
     """A keyset page of values. next: the path of the next page, absent on the last."""
 

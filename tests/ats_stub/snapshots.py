@@ -96,11 +96,15 @@ def _tree(unit: Unit, category: int) -> dict[int, Value]:
 
 
 def _check_answers(unit: Unit, category: int, available: Collection[Value]) -> None:
-    answer = unit.values.tree(category)
+    answer = unit.trees.whole(category)
     assert orjson.loads(answer) == nested(value.document() for value in available)
+    roots = [value.id for value in available if value.parent is None]
+    assert orjson.loads(unit.trees.branches(category, roots)) == orjson.loads(answer)
+    for root in orjson.loads(answer):
+        assert orjson.loads(unit.trees.branches(category, [root["id"]])) == [root]
     of_tree = [value.to_document() for value in flattened(CategoryValues.model_validate_json(answer).root)]
     seq = unit.counters.seq
-    assert digest(unit.values.documents(category), seq=seq) == digest(of_tree, seq=seq)
+    assert digest(unit.trees.documents(category), seq=seq) == digest(of_tree, seq=seq)
 
 
 def _journal(unit: Unit) -> list[JournalEntry]:

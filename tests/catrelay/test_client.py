@@ -22,6 +22,7 @@ from catrelay.models import (
     CategoryValueWrite,
     CategoryWrite,
     SubscriptionCreate,
+    SubscriptionUpdate,
 )
 from catrelay.problems import Conflict, Forbidden, JournalCompacted, NotFound, Problem, ServiceUnreachable
 
@@ -123,6 +124,12 @@ def test_reading_categories_and_values() -> None:
 
     assert asked(AtsClient, lambda ats: ats.category(17), answer(CATEGORY)) == ("GET", "/categories/byID/17", None)
     assert asked(AtsClient, lambda ats: ats.tree(None), answer([])) == ("GET", "/orgs/values", None)
+    assert asked(AtsClient, lambda ats: ats.tree(17, branches=(1001, 1002)), answer([])) == (
+        "GET",
+        f"{values}?branches=1001%2C1002",
+        None,
+    )
+    assert asked(AtsClient, lambda ats: ats.tree(17, branches=()), answer([])) == ("GET", f"{values}?branches=", None)
     assert asked(AtsClient, lambda ats: ats.value(17, 1001), answer(VALUE)) == ("GET", f"{values}/byID/1001", None)
     assert asked(AtsClient, lambda ats: ats.unavailable(17, after=5), answer({"results": []})) == (
         "GET",
@@ -181,6 +188,16 @@ def test_reading_the_journal() -> None:
         "/categories/remapped?seqGt=22&limit=5",
         None,
     )
+
+
+def test_the_versions_of_all_categories_are_read_at_once() -> None:
+    document = {"epoch": "0b8e", "seq": 57, "categories": [{"id": 2, "version": "0b8e-2-9"}]}
+
+    found, neighbour = call(AtsClient, lambda ats: ats.versions(), answer(document))
+
+    assert neighbour.asked == [("GET", "/t/acme/categories/versions", None)]
+    assert (found.epoch, found.seq) == ("0b8e", 57)
+    assert [(each.id, each.version) for each in found.categories] == [(2, "0b8e-2-9")]
 
 
 def test_what_an_app_holds_on_a_value_is_nothing_when_it_says_404() -> None:
@@ -322,6 +339,12 @@ def test_all_subscriptions_are_read_page_by_page() -> None:
 def test_subscriptions_are_steered() -> None:
     one, answered = "/subscriptions/byID/3", answer(SUBSCRIPTION)
 
+    assert asked(AtsClient, lambda ats: ats.update_subscription(3, SubscriptionUpdate(batch=True)), answered) == (
+        "PATCH",
+        one,
+        {"batch": True},
+    )
+    assert asked(AtsClient, lambda ats: ats.report_applied(3, 57), answered) == ("PUT", f"{one}/applied", {"seq": 57})
     assert asked(AtsClient, lambda ats: ats.pause_subscription(3), answered) == ("POST", f"{one}/pause", None)
     assert asked(AtsClient, lambda ats: ats.resume_subscription(3), answered) == ("POST", f"{one}/resume", None)
     assert asked(AtsClient, lambda ats: ats.replay_subscription(3, since_cursor=0), answered) == (

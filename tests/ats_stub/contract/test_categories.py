@@ -51,6 +51,20 @@ def test_a_category_is_changed_by_merge_patch(ats: Running) -> None:
     assert changed.json() == {name: made[name] for name in ("id", "name", "candidateRules")} | {"jobRules": rules}
 
 
+@row("GET /categories/versions")
+def test_a_categorys_version_is_another_one_once_a_value_changed(ats: Running) -> None:
+    tree = plant(ats)
+    before = ats.get("/categories/versions")["categories"]
+
+    ats.post(tree.values, {"id": tree.data, "available": False})
+
+    response = ats.call("GET", "/categories/versions")
+    after = response.json()["categories"]
+    assert [each["id"] for each in after] == [ats.get("")["orgsCategory"], tree.category, tree.other_category]
+    assert [new == old for new, old in zip(after, before, strict=True)] == [True, False, True]
+    assert (response.json()["seq"], response.headers["journal-seq"]) == (1, "1")
+
+
 @row("DELETE /categories/byID/{category}")
 def test_a_category_that_objects_use_is_removed_by_force_alone_and_its_ids_never_come_back(ats: Running) -> None:
     tree = plant(ats)

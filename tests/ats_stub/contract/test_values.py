@@ -26,6 +26,19 @@ def test_the_tree_has_the_available_values_below_each_other(ats: Running) -> Non
     assert response.headers["journal-seq"] == "1"
 
 
+@row("GET /categories/byID/{category}/values?branches=")
+def test_branches_are_those_of_the_tree_that_are_asked_for(ats: Running) -> None:
+    tree = plant(ats)
+    beside = ats.post(tree.values, {"name": "Design"})
+    whole = ats.get(tree.values)
+
+    response = ats.call("GET", f"{tree.values}?branches={tree.it},{tree.data}")
+
+    assert response.json() == [root for root in whole if root["id"] == tree.it]
+    assert ats.get(f"{tree.values}?branches={beside['id']}") == [beside]
+    assert response.headers["journal-seq"] == "0"
+
+
 @row("POST /categories/byID/{category}/values")
 def test_a_value_is_created_and_updated_and_answered_in_its_new_state(ats: Running) -> None:
     tree = plant(ats)
