@@ -74,7 +74,17 @@ class BadTenantName(ValueError):
     """No tenant may be called that."""
 
 
-class Registry(Protocol):
+class KnownTokens(Protocol):
+    """The tokens that a service accepts."""
+
+    def access(self, token_hash: str) -> Access | None:
+        """What the token with this hash stands for, also when it has expired. Read anew each time: revoking holds."""
+
+    def note_use(self, token_hash: str, at: datetime) -> None:
+        """Remember, for `record_uses`, that the token was used. Costs no access to the database."""
+
+
+class Registry(KnownTokens, Protocol):
     """A service's tenants, the tokens it accepts, and its connections to other services."""
 
     def migrate(self) -> None:
@@ -103,12 +113,6 @@ class Registry(Protocol):
 
     def revoke_token(self, tenant: str, token_id: int) -> bool:
         """Whether there was such a token; it is refused from now on. Raises UnknownTenant."""
-
-    def access(self, token_hash: str) -> Access | None:
-        """What the token with this hash stands for, also when it has expired. Read anew each time: revoking holds."""
-
-    def note_use(self, token_hash: str, at: datetime) -> None:
-        """Remember, for `record_uses`, that the token was used. Costs no access to the database."""
 
     def record_uses(self) -> None:
         """Write down the uses that were noted, of each token one in several minutes at most."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from catrelay.models import CategoryValue
+from catrelay.models import MAX_ID, CategoryValue
 
 Document = dict[str, Any]
 
@@ -87,6 +87,56 @@ def flattened(roots: Iterable[CategoryValue]) -> list[CategoryValue]:
         found.append(node.model_copy(update={"parent": parent, "values": None}))
         pending.extend((child, node.id) for child in node.values or ())
     return found
+
+
+def documents(roots: object) -> dict[int, Document]:
+    """The nodes of a tree as it was answered, by id: JSON documents without nesting, each with its *parent*.
+
+    Members that the contract does not know are left out. Raises ValueError where it is no tree of values.
+    """
+    found: dict[int, Document] = {}
+    pending: list[tuple[object, int | None]] = [(roots, None)]
+    while pending:
+        siblings, parent = pending.pop()
+        if not isinstance(siblings, list):
+            raise ValueError(f"values are a list, not {siblings!r:.100}")  # noqa: TRY004 - of a body
+        for node in siblings:
+            document = _document(node, parent)
+            found[document["id"]] = document
+            if node.get("values"):
+                pending.append((node["values"], document["id"]))
+    return found
+
+
+_MEMBERS: dict[str, tuple[type, ...]] = {
+    "id": (int,),
+    "available": (bool,),
+    "name": (str,),
+    "code": (str,),
+    "externalId": (str,),
+    "sequence": (int, float),
+    "remappedTo": (int,),
+    "location": (dict,),
+}
+
+
+def _document(node: object, parent: int | None) -> Document:
+    if not isinstance(node, dict):
+        raise ValueError(f"a value is an object, not {node!r:.100}")  # noqa: TRY004 - of a body
+    document: Document = {}
+    for name, member in node.items():
+        types = _MEMBERS.get("externalId" if name == "externalID" else name)
+        if types is None or member is None:
+            continue
+        if type(member) not in types:
+            raise ValueError(f"the {name} of a value is {member!r:.100}")
+        document["externalId" if name == "externalID" else name] = member
+    if not (document.keys() >= {"id", "name"} and 0 < document["id"] <= MAX_ID):
+        raise ValueError(f"a value has an id and a name: {document!r:.200}")
+    document.setdefault("available", True)
+    if parent is not None:
+        document["parent"] = parent
+    return document
 
 
 def _order(node: Document) -> tuple[bool, float, str, int]:

@@ -2,15 +2,20 @@
 
 from replicator.api import replica_routes
 from replicator.app import Replicator
-from replicator.bindings import Binding, CallableBinding, ColumnBinding, LinkBinding
+from replicator.bindings import Binding, CallableBinding, ColumnBinding, Inactivation, JsonBinding, LinkBinding
 from replicator.domain.transfers import Policy, Transfer
-from replicator.store import ReplicaStore, migrations
+from replicator.moving import Moved
+from replicator.schema import migrations
+from replicator.store import ReplicaStore
 
 __all__ = [
     "Binding",
     "CallableBinding",
     "ColumnBinding",
+    "Inactivation",
+    "JsonBinding",
     "LinkBinding",
+    "Moved",
     "Policy",
     "ReplicaStore",
     "Replicator",

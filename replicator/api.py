@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,9 +35,9 @@ from catrelay.problems import Conflict, InvalidRequest, NotFound, PayloadTooLarg
 from catrelay.receiving import PingReceiver
 from catrelay.signing import TOLERANCE
 from catrelay.trees import nested
-from replicator.bindings import TableBinding
-from replicator.domain.pings import meant_by
+from replicator.bindings import policy_of
 from replicator.domain.related import MAX_LABELS, Holding, change_impact, summary
+from replicator.moving import TABLE_BINDINGS
 from replicator.store import MAX_PINGS_KEPT, Unit
 
 if TYPE_CHECKING:
@@ -175,15 +174,7 @@ class _ReplicaApi:
 
 async def _received(replicator: "Replicator", paths: list[str]) -> Response:
     """Answered once the pings are written down; what they are about is fetched afterwards."""
-
-    def record() -> int | None:
-        with replicator.store.write() as unit:
-            unit.receive_pings(paths, replicator.now())
-            return unit.state().orgs_category
-
-    orgs_category = await run_in_threadpool(record)
-    values, categories = meant_by(paths, orgs_category)
-    replicator.pinged(values, categories)
+    await replicator.receive(paths)
     return Response(status_code=204)
 
 
@@ -215,11 +206,11 @@ def _holdings(unit: Unit, replicator: "Replicator", category: int, value: int) -
             binding.kind,
             binding.singular or binding.kind.removesuffix("s"),
             unit.pinned_objects(binding, category, value),
-            binding.on_inactivation,
+            policy_of(binding),
             unit.labels(binding, category, value, limit=MAX_LABELS),
         )
         for binding in replicator.bindings
-        if isinstance(binding, TableBinding) and binding.covers(category)
+        if isinstance(binding, TABLE_BINDINGS) and binding.covers(category)
     ]
 
 

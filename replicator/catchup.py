@@ -12,16 +12,16 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 
 from catrelay.digest import digest
-from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage
+from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
-from replicator.bindings import Binding, TableBinding
-from replicator.domain.transfers import Transfer, settlement, transfers
-from replicator.domain.trees import changes
-from replicator.source import HistoryLost, Source
+from replicator.domain.transfers import Transfer, settlement
+from replicator.domain.trees import changes, differing_branches
+from replicator.moving import Mover
+from replicator.source import MAX_BRANCHES, HistoryLost, Source
 from replicator.store import WHOLE_TENANT, ReplicaStore, Unit
+from replicator.threads import InThread
 
 MAX_SINGLE_FETCHES = 100
 """Above so many pinged values of one category, its tree is fetched instead."""
@@ -29,22 +29,39 @@ MAX_SINGLE_FETCHES = 100
 MAX_ROUNDS = 3
 """Rounds of journal and trees until both show the same; of a journal that grows faster, the rest comes next time."""
 
+MAX_FOLDED = 100_000
+"""Entries that are folded into one mapping, and carried out in one transaction."""
+
 Result = TypeVar("Result")
 Key = tuple[int, int]
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
+class _Backlog:
+    """Entries of a journal after a cursor, without a gap. is_all: up to its end."""
+
+    journal: int
+    after: int
+    entries: Sequence[JournalEntry]
+    is_all: bool
+
+
+@dataclass(frozen=True)
 class _Fetched:
-    """What was fetched of a category. nodes: values that no tree tells of; None: there is no such value."""
+    """What was fetched of a category, whose available values are saved by then.
+
+    available: of the values that were asked for. nodes: values that no tree tells of; None: there is no such value.
+    """
 
     category: int
-    tree: Mapping[int, CategoryValue]
+    available: Set[int]
     nodes: Mapping[int, CategoryValue | None]
     journal_seq: int = 0
 
     def settled(self, later: frozenset[int] = frozenset()) -> Transfer:
-        return settlement(self.category, self.nodes, available=frozenset(self.tree), nodes=self.nodes, later=later)
+        """Where objects belong by the values' own remappedTo."""
+        return settlement(self.category, self.nodes, available=frozenset(self.available), nodes=self.nodes, later=later)
 
 
 class CatchUp:
@@ -57,16 +74,18 @@ class CatchUp:
         self,
         source: Source,
         store: ReplicaStore,
-        bindings: Sequence[Binding],
+        mover: Mover,
         *,
         now: Callable[[], datetime],
         before_resync: Callable[[], Awaitable[None]],
+        in_thread: InThread,
     ) -> None:
         self._source = source
         self._store = store
-        self._bindings = bindings
+        self._mover = mover
         self._now = now
         self._before_resync = before_resync
+        self._in_thread = in_thread
 
     async def everything(self) -> None:
         """The journal after the cursor, then the present trees. The first time: everything there is."""
@@ -92,7 +111,6 @@ class CatchUp:
             log.info("the journal cannot be read on, resynchronising", reason=str(lost))
             await self._before_resync()
             await self._resynchronise()
-        await self._write(lambda unit: unit.note_catch_up(self._now()))
 
     def _is_installed(self, unit: Unit) -> bool:
         has_one_cursor = WHOLE_TENANT in unit.cursors()
@@ -103,79 +121,95 @@ class CatchUp:
     async def _read_journals(self) -> set[Key]:
         """Apply all journals from their cursors to their ends. Returns the values whose state they leave unclear."""
         unclear: set[Key] = set()
-        for journal in self._source.journals(await self._read(self._held_categories)):
-            while (page := await self._next_page(journal)) is not None:
-                unclear |= await self._write(partial(self._apply_page, journal=journal, read=page))
+        for journal in self._source.journals(await self._read(Unit.category_ids)):
+            is_all = False
+            while not is_all:
+                backlog = await self._backlog(journal)
+                if backlog.entries:
+                    unclear |= await self._write(partial(self._apply, backlog=backlog))
+                is_all = backlog.is_all
         return unclear
 
-    async def _next_page(self, journal: int) -> tuple[int, JournalPage] | None:
-        """The page after the cursor, and that cursor; None at the end."""
+    async def _backlog(self, journal: int) -> _Backlog:
+        """What is to be applied next."""
         state, cursors = await self._read(lambda unit: (unit.state(), unit.cursors()))
         cursor = cursors.get(journal, 0)
-        page = await self._source.page(journal, after=cursor)
-        if page.epoch != state.epoch and page.epoch is not None:
-            raise HistoryLost(f"the ATS has another history: {page.epoch}, not {state.epoch}")
-        if page.last_seq is not None and page.last_seq < cursor:
-            raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
-        if page.last_seq is not None and page.last_seq != state.head:
-            await self._write(lambda unit: unit.note_head(page.last_seq))
-        return (cursor, page) if page.results else None
+        entries: list[JournalEntry] = []
+        while True:
+            page = await self._source.page(journal, after=entries[-1].seq if entries else cursor)
+            if page.epoch != state.epoch and page.epoch is not None:
+                raise HistoryLost(f"the ATS has another history: {page.epoch}, not {state.epoch}")
+            if page.last_seq is not None and page.last_seq < cursor:
+                raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
+            entries += page.results
+            is_all = not page.results or (page.last_seq is not None and page.results[-1].seq >= page.last_seq)
+            if is_all or len(entries) >= MAX_FOLDED:
+                await self._note_head(state.head, page.last_seq)
+                return _Backlog(journal, cursor, entries, is_all=is_all)
 
-    def _apply_page(self, unit: Unit, journal: int, read: tuple[int, JournalPage]) -> set[Key]:
-        """Cursor, receipts, objects and replica: all of the page or nothing of it."""
-        cursor, page = read
-        if unit.cursors().get(journal, 0) != cursor:
+    async def _note_head(self, known: int | None, head: int | None) -> None:
+        if head is not None and head != known:
+            await self._write(lambda unit: unit.note_head(head))
+
+    def _apply(self, unit: Unit, backlog: _Backlog) -> set[Key]:
+        """Cursor, receipts, objects and replica: all of it or nothing."""
+        entries = backlog.entries
+        if unit.cursors().get(backlog.journal, 0) != backlog.after:
             return set()  # another process with this database was faster
-        self._move(unit, page.results, ())
-        found = changes(page.results, _known(unit, page.results))
-        for category, value in found.values:
-            unit.save_values(category, [value])
-        unit.set_cursor(journal, page.results[-1].seq)
+        self._mover.follow(unit, entries)
+        found = changes(entries, _known(unit, entries))
+        for category, values in found.values.items():
+            unit.save_values(category, values)
+        unit.set_cursor(backlog.journal, entries[-1].seq)
         return set(found.unclear)
-
-    def _move(self, unit: Unit, entries: Sequence[JournalEntry], settled: Sequence[Transfer]) -> None:
-        """Let the app's objects follow. settled: instead of entries, or with none."""
-        moved = 0
-        for binding in self._bindings:
-            if not isinstance(binding, TableBinding):
-                moved += binding(unit.db, entries, settled)
-                continue
-            keep = binding.on_inactivation == "keep"
-            followed = [*transfers(entries, binding.on_inactivation), *(t.keeping() if keep else t for t in settled)]
-            moved += sum(unit.transfer(binding, moves) for moves in followed if binding.covers(moves.category))
-        if moved:
-            unit.note_moved(moved)
 
     # Present states
 
     async def _read_on_and_refresh(self) -> None:
         for _ in range(MAX_ROUNDS):
+            versions = await self._source.versions()
+            known = await self._read(lambda unit: (unit.state(), unit.cursors().get(WHOLE_TENANT), unit.versions()))
+            state, cursor, held = known
+            there = None if versions is None else {each.id: each.version for each in versions.categories}
+            if versions is not None and (versions.epoch, versions.seq, there) == (state.epoch, cursor, held):
+                return
             unclear = await self._read_journals()
-            if not await self._refresh(unclear):
+            if not await self._refresh(unclear, versions):
                 return
 
-    async def _refresh(self, unclear: set[Key]) -> bool:
-        """Take over the present trees. Returns whether they show what the journal says after the cursor."""
+    async def _refresh(self, unclear: set[Key], versions: CategoryVersions | None) -> bool:
+        """Take over the present trees. Returns whether they show what the journal says after the cursor.
+
+        versions: asked for before the journal was read; those of all categories whose trees are the same now.
+        """
         categories = (await self._source.categories()).answer
-        held = await self._read(self._held_categories)
-        everywhere = sorted({*self._ids(categories), *held})
-        fetched = [await self._fetch_unless_same(category, unclear) for category in everywhere]
-        await self._write(lambda unit: self._take_over(unit, fetched, categories=categories))
-        cursor = (await self._read(lambda unit: unit.cursors())).get(WHOLE_TENANT)
+        held, known = await self._read(lambda unit: (unit.category_ids(), unit.versions()))
+        there = {} if versions is None else {each.id: each.version for each in versions.categories}
+        everywhere = {*self._ids(categories), *held}
+        same = {category for category in everywhere & held if known.get(category, "") == there.get(category)}
+        fetched = [await self._fetch_unless_same(category, unclear) for category in sorted(everywhere - same)]
+        fetched += [
+            await self._fetch_values(category, {value for of, value in unclear if of == category})
+            for category in sorted(same & {of for of, _ in unclear})
+        ]
+        await self._write(lambda unit: self._take_over(unit, fetched, categories=categories, versions=there))
+        cursor = (await self._read(Unit.cursors)).get(WHOLE_TENANT)
         return cursor is not None and any(one.journal_seq > cursor for one in fetched)
 
     async def _resynchronise(self) -> None:
         """Everything anew: the journal's head, then trees and, for what the app holds beyond them, each value."""
+        versions = await self._source.versions()
         categories = (await self._source.categories()).answer
         journals = self._source.journals(self._ids(categories))
         heads = {journal: await self._source.head(journal) for journal in journals}
-        held = await self._read(self._held_categories)
+        held = await self._read(Unit.category_ids)
         everywhere = sorted({*self._ids(categories), *held})
         fetched = [await self._fetch_tree(category, set(), resync=True) for category in everywhere]
         cursors = {journal: head.last_seq or 0 for journal, head in heads.items()}
         # What is in the journal by now but after the head is left to the journal: it leaves receipts.
         later = [entry for journal in journals for entry in await self._source.entries(journal, after=cursors[journal])]
-        await self._write(lambda unit: self._install(unit, categories, fetched, later, heads))
+        there = {} if versions is None else {each.id: each.version for each in versions.categories}
+        await self._write(lambda unit: self._install(unit, categories, fetched, later, heads, there))
         await self._fetch(await self._read_journals(), set())
 
     def _install(
@@ -185,6 +219,7 @@ class CatchUp:
         fetched: Sequence[_Fetched],
         later: Sequence[JournalEntry],
         heads: Mapping[int, JournalPage],
+        versions: Mapping[int, str],
     ) -> None:
         epoch = next((page.epoch for page in heads.values()), None)
         earlier = unit.state().epoch
@@ -193,15 +228,18 @@ class CatchUp:
         if earlier is not None and epoch != earlier:
             # In another history the same number may be another app's subscription.
             unit.remember_subscription(None)
-        self._take_over(unit, fetched, categories=categories, later={(e.category, e.id) for e in later}, resync=True)
-        unit.replace_cursors({journal: page.last_seq or 0 for journal, page in heads.items()})
         unit.note_history(epoch, self._source.abilities.orgs_category)
+        not_yet = {(entry.category, entry.id) for entry in later}
+        self._take_over(unit, fetched, categories=categories, versions=versions, later=not_yet, resync=True)
+        unit.replace_cursors({journal: page.last_seq or 0 for journal, page in heads.items()})
         unit.note_head(max((page.last_seq or 0 for page in heads.values()), default=0))
         unit.note_catch_up(self._now())
 
     async def _fetch(self, values: set[Key], pinged_categories: set[int]) -> None:
         """Take over the present state of some values, and of categories that are new or changed."""
-        held = await self._read(self._held_categories)
+        if not values and not pinged_categories:
+            return
+        held = await self._read(Unit.category_ids)
         new: set[int] = set()
         if pinged_categories or {category for category, _ in values} - held:
             categories = (await self._source.categories()).answer
@@ -217,17 +255,31 @@ class CatchUp:
     async def _fetch_values(self, category: int, ids: set[int]) -> _Fetched:
         if len(ids) > MAX_SINGLE_FETCHES:
             return await self._fetch_tree(category, {(category, value) for value in ids})
-        return _Fetched(category, {}, await self._source.chains(category, ids, {}))
+        return _Fetched(category, frozenset(), await self._source.chains(category, ids, {}))
 
     async def _fetch_unless_same(self, category: int, unclear: set[Key]) -> _Fetched:
-        """The tree; where its digest is the replica's own, only the values that are unclear and not in it."""
+        """The tree, or those of its branches that differ from the replica's by their digests."""
         there = await self._source.digest(category)
-        if there is not None:
-            here = await self._read(lambda unit: unit.documents(category))
-            if digest(here.values(), seq=there.seq) == there:
-                unknown = {value for of, value in unclear if of == category} - here.keys()
-                return _Fetched(category, {}, await self._source.chains(category, unknown, here), there.seq)
-        return await self._fetch_tree(category, unclear)
+        here = await self._read(lambda unit: unit.documents(category)) if there is not None else {}
+        if there is None or not here:
+            return await self._fetch_tree(category, unclear)
+        mine = await self._in_thread(partial(digest, here.values(), seq=there.seq))
+        unknown = {value for of, value in unclear if of == category} - here.keys()
+        if mine == there:
+            return _Fetched(category, frozenset(), await self._source.chains(category, unknown, here), there.seq)
+        roots, gone = differing_branches(mine, there, here)
+        if not self._source.abilities.branches or len(roots) > MAX_BRANCHES:
+            return await self._fetch_tree(category, unclear)
+        return await self._fetch_branches(category, roots, gone | unknown)
+
+    async def _fetch_branches(self, category: int, roots: Sequence[int], suspects: Set[int]) -> _Fetched:
+        """Some branches, and each of *suspects* that is in none of them: it may be anywhere, or gone."""
+        snapshot = await self._source.tree(category, branches=roots)
+        if snapshot is None:
+            return await self._fetch_tree(category, set())
+        await self._write(lambda unit: unit.save_values(category, snapshot.answer.values()))
+        nodes = await self._source.chains(category, suspects - snapshot.answer.keys(), snapshot.answer)
+        return _Fetched(category, snapshot.answer.keys(), nodes, snapshot.journal_seq or 0)
 
     async def _fetch_tree(self, category: int, unclear: set[Key], *, resync: bool = False) -> _Fetched:
         """The tree, and each value that the replica holds (or that is unclear, or pinned to) beyond it."""
@@ -235,11 +287,11 @@ class CatchUp:
         held = await self._read(lambda unit: self._held_values(unit, category, resync=resync))
         held |= {value for of, value in unclear if of == category}
         if snapshot is None:
-            return _Fetched(category, {}, dict.fromkeys(held))
+            return _Fetched(category, frozenset(), dict.fromkeys(held))
         tree = snapshot.answer
-        return _Fetched(
-            category, tree, await self._source.chains(category, held - tree.keys(), tree), snapshot.journal_seq or 0
-        )
+        await self._write(lambda unit: unit.save_values(category, tree.values()))
+        nodes = await self._source.chains(category, held - tree.keys(), tree)
+        return _Fetched(category, tree.keys(), nodes, snapshot.journal_seq or 0)
 
     def _take_over(
         self,
@@ -247,23 +299,23 @@ class CatchUp:
         fetched: Sequence[_Fetched],
         *,
         categories: Sequence[Category] | None = None,
+        versions: Mapping[int, str] | None = None,
         later: Set[Key] = frozenset(),
         resync: bool = False,
     ) -> None:
-        """Make the replica what was fetched. categories: all there are."""
+        """Make the replica what was fetched. categories: all there are. versions: of what all of them are now."""
         for one in fetched:
-            unit.save_values(one.category, one.tree.values())
-            unit.save_values(one.category, [node for node in one.nodes.values() if node is not None])
+            unit.save_values(one.category, [node.to_document() for node in one.nodes.values() if node is not None])
             unit.remove_values(one.category, [value for value, node in one.nodes.items() if node is None])
         if resync or self._by_states:
             settled = [one.settled(frozenset(value for of, value in later if of == one.category)) for one in fetched]
-            if any(settled):
-                self._move(unit, (), [moves for moves in settled if moves])
+            self._mover.settle(unit, [moves for moves in settled if moves])
         for category in categories or ():
             unit.save_category(category)
         if categories is not None:
-            for category_id in {category.id for category in unit.categories()} - {each.id for each in categories}:
-                unit.remove_category(category_id)
+            for gone in unit.category_ids() - set(self._ids(categories)):
+                unit.remove_category(gone)
+        unit.save_versions(versions or {})
 
     @property
     def _by_states(self) -> bool:
@@ -272,14 +324,7 @@ class CatchUp:
 
     def _held_values(self, unit: Unit, category: int, *, resync: bool) -> set[int]:
         held = unit.available_ids(category)
-        if resync or self._by_states:
-            for binding in self._bindings:
-                if isinstance(binding, TableBinding) and binding.covers(category):
-                    held |= unit.pinned_values(binding, category)
-        return held
-
-    def _held_categories(self, unit: Unit) -> set[int]:
-        return set(self._ids(unit.categories()))
+        return held | self._mover.pinned_values(unit, category) if resync or self._by_states else held
 
     def _ids(self, categories: Iterable[Category]) -> list[int]:
         """Of all categories, the org tree's among them."""
@@ -291,16 +336,22 @@ class CatchUp:
             with self._store.read() as unit:
                 return question(unit)
 
-        return await run_in_threadpool(ask)
+        return await self._in_thread(ask)
 
     async def _write(self, change: Callable[[Unit], Result]) -> Result:
         def carry_out() -> Result:
             with self._store.write() as unit:
                 return change(unit)
 
-        return await run_in_threadpool(carry_out)
+        return await self._in_thread(carry_out)
 
 
-def _known(unit: Unit, entries: Iterable[JournalEntry]) -> dict[Key, CategoryValue]:
-    found = {(entry.category, entry.id): unit.value(entry.category, entry.id) for entry in entries}
-    return {key: value for key, value in found.items() if value is not None}
+def _known(unit: Unit, entries: Iterable[JournalEntry]) -> dict[Key, dict[str, object]]:
+    wanted: dict[int, set[int]] = {}
+    for entry in entries:
+        wanted.setdefault(entry.category, set()).add(entry.id)
+    return {
+        (category, value): document
+        for category, values in wanted.items()
+        for value, document in unit.documents_of(category, values).items()
+    }

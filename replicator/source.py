@@ -1,16 +1,20 @@
 """The ATS as a replicator sees it: ours, or another vendor's that speaks the plain contract only."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catrelay.client import AtsClient, Snapshot
-from catrelay.models import Category, CategoryValue, JournalEntry, JournalPage, ValuesDigest
+from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage, ValuesDigest
 from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound, ServiceUnreachable
-from catrelay.trees import flattened
+from replicator.domain.trees import Document
 from replicator.store import WHOLE_TENANT
 
 PAGE_ENTRIES = 1_000
+LONG_PAGE_ENTRIES = 5_000
+"""What an ATS of ours gives at most."""
+
+MAX_BRANCHES = 200
 FETCHES_AT_ONCE = 8
 
 
@@ -18,13 +22,16 @@ FETCHES_AT_ONCE = 8
 class Abilities:
     """What the ATS can do beyond the plain contract. orgs_category: of the org tree, where there is one to see.
 
-    digests: it sums up trees, and has one journal that says what a tree alone does not.
+    digests: it sums up trees, and has one journal that says what a tree alone does not. versions: it tells by one
+    answer which categories changed, likewise. branches: it gives some branches of a tree alone.
     """
 
     one_journal: bool = False
     batches: bool = False
     orgs_category: int | None = None
     digests: bool = False
+    versions: bool = False
+    branches: bool = False
 
 
 class HistoryLost(Exception):
@@ -61,21 +68,32 @@ class Source:
         can = said.capabilities if said else ()
         orgs_category = said.orgs_category if said else None
         one_journal = "remapped.tenant" in can
-        digests = one_journal and "values.digest" in can
-        self._abilities = Abilities(one_journal, "pings.batch" in can, orgs_category, digests)
+        self._abilities = Abilities(
+            one_journal,
+            batches="pings.batch" in can,
+            orgs_category=orgs_category,
+            digests=one_journal and "values.digest" in can,
+            versions=one_journal and "categories.versions" in can,
+            branches="values.branches" in can,
+        )
         return self._abilities
 
     async def categories(self) -> Snapshot[tuple[Category, ...]]:
         """All categories, the org tree's not among them."""
         return await self._ats.categories()
 
-    async def tree(self, category: int) -> Snapshot[dict[int, CategoryValue]] | None:
-        """The available values, by id; None: the category is gone."""
+    async def versions(self) -> CategoryVersions | None:
+        """What each category's state is called; None: the ATS does not say."""
+        return await self._ats.versions() if self.abilities.versions else None
+
+    async def tree(
+        self, category: int, *, branches: Sequence[int] | None = None
+    ) -> Snapshot[dict[int, Document]] | None:
+        """The available values, by id; None: the category is gone. branches: those below these roots alone."""
         try:
-            snapshot = await self._ats.tree(self._name(category))
+            return await self._ats.tree_documents(self._name(category), branches=branches)
         except NotFound:
             return None
-        return Snapshot({value.id: value for value in flattened(snapshot.answer)}, snapshot.journal_seq)
 
     async def digest(self, category: int) -> ValuesDigest | None:
         """The available values in short; None: the category is gone, or the ATS gives no digest."""
@@ -125,7 +143,7 @@ class Source:
     async def page(self, journal: int, *, after: int) -> JournalPage:
         """Entries after a cursor. Raises JournalCompacted."""
         if journal == WHOLE_TENANT:
-            return await self._ats.tenant_journal(after=after, limit=PAGE_ENTRIES)
+            return await self._ats.tenant_journal(after=after, limit=LONG_PAGE_ENTRIES)
         try:
             return await self._ats.journal(self._name(journal), after=after, limit=PAGE_ENTRIES)
         except NotFound:  # a category that is gone has nothing more to say

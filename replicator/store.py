@@ -1,4 +1,4 @@
-"""The replica's tables in the app's own SQLite file, so that replica, cursor and objects change in one transaction."""
+"""What a replica remembers: categories, values, cursors, pings, and its place in the ATS's history."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,66 +7,39 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
+import sqlalchemy as sa
 
-from catrelay.embedded import EmbeddedDatabase
+from catrelay.embedded import URL_PREFIX, EmbeddedDatabase
 from catrelay.models import Category, CategoryValue, ReceivedPing
+from replicator import schema
 from replicator.bindings import TableBinding
-from replicator.domain.transfers import Transfer
-from replicator.transfer import transfer
+from replicator.domain.trees import Document
+from replicator.sql import Connection, Parameters, SqlDatabase, database_of
+from replicator.tables import Table, table_of
 
 MAX_PINGS_KEPT = 1_000
 WHOLE_TENANT = 0
 """In place of a category's id: the journal over all categories."""
 
-migrations = Migrations("replicator")
-
-
-@migrations()
-def m001_replica(db: sqlite_utils.Database) -> None:
-    tenant = "tenant INTEGER NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE"
-    db.execute(
-        "CREATE TABLE replica_state (tenant INTEGER PRIMARY KEY REFERENCES tenants (tenant) ON DELETE CASCADE,"
-        " epoch TEXT, head INTEGER, orgs_category INTEGER, pings INTEGER NOT NULL DEFAULT 0,"
-        " moved INTEGER NOT NULL DEFAULT 0, last_catch_up TEXT, subscription INTEGER, secret TEXT)"
-    )
-    db.execute(
-        f"CREATE TABLE replica_cursors ({tenant}, category INTEGER NOT NULL, seq INTEGER NOT NULL,"
-        " PRIMARY KEY (tenant, category)) WITHOUT ROWID"
-    )
-    db.execute(
-        f"CREATE TABLE replica_categories ({tenant}, id INTEGER NOT NULL, document TEXT NOT NULL,"
-        " PRIMARY KEY (tenant, id)) WITHOUT ROWID"
-    )
-    db.execute(
-        f"CREATE TABLE replica_values ({tenant}, category INTEGER NOT NULL, id INTEGER NOT NULL,"
-        " available INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (tenant, category, id)) WITHOUT ROWID"
-    )
-    db.execute(
-        f"CREATE TABLE replica_pings ({tenant}, id INTEGER NOT NULL, at TEXT NOT NULL, path TEXT NOT NULL,"
-        " PRIMARY KEY (tenant, id)) WITHOUT ROWID"
-    )
-    # object has no type: an app's keys may be of any.
-    db.execute(
-        f"CREATE TABLE replica_pins ({tenant}, binding TEXT NOT NULL, category INTEGER NOT NULL, object NOT NULL,"
-        " value INTEGER, seq INTEGER NOT NULL, earlier TEXT NOT NULL)"
-    )
-    db.execute("CREATE INDEX replica_values_by_id ON replica_values (tenant, id)")
-    db.execute("CREATE INDEX replica_pins_by_object ON replica_pins (tenant, binding, category, object)")
-    db.execute("CREATE INDEX replica_pins_by_seq ON replica_pins (tenant, binding, category, seq)")
+_MAX_LISTED = 500
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the replica stands. head: the newest seq seen. moved: objects, pings: arrivals, both in all."""
+    """Where the replica stands. head: the newest seq seen. moved: objects, pings: arrivals, both in all.
+
+    answered: how many of the pings, in their order, were acted on.
+    """
 
     epoch: str | None = None
     head: int | None = None
     orgs_category: int | None = None
     pings: int = 0
+    answered: int = 0
     moved: int = 0
     last_catch_up: datetime | None = None
+    last_error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,211 +50,337 @@ class Subscribed:
     secret: str
 
 
-class ReplicaStore:
-    """One tenant's replica. tenant: its number in `tenants`."""
+@dataclass(frozen=True)
+class Lease:
+    """Who does the work, among the processes with this database, and until when unless it says so anew."""
 
-    def __init__(self, database: EmbeddedDatabase, tenant: int) -> None:
-        self._database = database
-        self._tenant = tenant
+    leader: str
+    until: datetime
+
+
+class ReplicaStore:
+    """One tenant's replica, in the database of the app.
+
+    tenant: its name at the ATS. tenant_key: what the app's own tables call it, in the `tenant_column` of bindings.
+    """
+
+    def __init__(
+        self, database: EmbeddedDatabase | sa.Engine, tenant: str, tenant_key: int | str | None = None
+    ) -> None:
+        self._database = database_of(database)
+        self.tenant = tenant
+        self._tenant_key = tenant_key
+        self._replica: int | None = None
+
+    @classmethod
+    def of(cls, place: str | sa.Engine, tenant: str) -> "ReplicaStore":
+        """In the database with this address, or of this engine."""
+        if isinstance(place, sa.Engine):
+            return cls(place, tenant)
+        if place.startswith(URL_PREFIX):
+            return cls(EmbeddedDatabase(place), tenant)
+        scheme, _, rest = place.partition("://")
+        return cls(sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", pool_pre_ping=True), tenant)
+
+    def migrate(self) -> None:
+        """Make the replica's tables, or bring them up to this version. Raises SchemaMismatch if they are newer."""
+        if isinstance(self._database, SqlDatabase):
+            schema.migrate(self._database)
+        else:
+            self._database.database.migrate(schema.migrations)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._database.close()
 
     @contextmanager
     def read(self) -> Iterator["Unit"]:
         """One snapshot."""
-        with self._database.read() as db:
-            yield Unit(db, self._tenant)
+        with self._database.read() as connection:
+            yield Unit(connection, self._known(connection) or 0, self._tenant_key)
 
     @contextmanager
     def write(self) -> Iterator["Unit"]:
         """One transaction, committed on a clean exit."""
-        with self._database.write() as db:
-            db.execute("INSERT INTO replica_state (tenant) VALUES (?) ON CONFLICT DO NOTHING", [self._tenant])
-            yield Unit(db, self._tenant)
+        with self._database.write() as connection:
+            yield Unit(connection, self._locked(connection), self._tenant_key)
+
+    def _known(self, connection: Connection) -> int | None:
+        if self._replica is None:
+            for (replica,) in connection.rows(
+                "SELECT id FROM replica_state WHERE tenant = :tenant", {"tenant": self.tenant}
+            ):
+                self._replica = replica
+        return self._replica
+
+    def _locked(self, connection: Connection) -> int:
+        """The replica's number, kept to this transaction. The row may be gone with its tenant, and be made anew."""
+        lock = "" if connection.dialect.kind == "sqlite" else " FOR UPDATE"
+        find = f"SELECT id FROM replica_state WHERE tenant = :tenant{lock}"
+        found = connection.rows(find, {"tenant": self.tenant})
+        if not found:
+            made = connection.dialect.insert_new("replica_state", ["tenant"], "VALUES (:tenant)")
+            connection.run(made, {"tenant": self.tenant})
+            found = connection.rows(find, {"tenant": self.tenant})
+        self._replica = int(found[0][0])
+        return self._replica
 
 
 class Unit:
-    """What can be read and done within one transaction. db: for bindings and for the app's own statements."""
+    """What can be read and done within one transaction. native: for the app's own statements, see `Connection`."""
 
-    def __init__(self, db: sqlite_utils.Database, tenant: int) -> None:
-        self.db = db
-        self.tenant = tenant
+    def __init__(self, connection: Connection, replica: int, tenant_key: int | str | None) -> None:
+        self.connection = connection
+        self.native: Any = connection.native
+        self.tenant_key = tenant_key
+        self._replica = replica
+
+    # Where it stands
 
     def state(self) -> State:
-        row = self.db.execute(
-            "SELECT epoch, head, orgs_category, pings, moved, last_catch_up FROM replica_state WHERE tenant = ?",
-            [self.tenant],
-        ).fetchone()
-        if row is None:
-            return State()
-        epoch, head, orgs_category, pings, moved, last_catch_up = row
-        at = datetime.fromisoformat(last_catch_up) if last_catch_up else None
-        return State(epoch, head, orgs_category, pings, moved, at)
+        for row in self._rows(
+            "SELECT epoch, head, orgs_category, pings, answered, moved, last_catch_up, last_error FROM replica_state"
+            " WHERE id = :replica"
+        ):
+            epoch, head, orgs_category, pings, answered, moved, last_catch_up, last_error = row
+            at = datetime.fromisoformat(last_catch_up) if last_catch_up else None
+            return State(epoch, head, orgs_category, pings, answered, moved, at, last_error)
+        return State()
 
     def note_history(self, epoch: str | None, orgs_category: int | None) -> None:
-        self.db.execute(
-            "UPDATE replica_state SET epoch = ?, orgs_category = ? WHERE tenant = ?",
-            [epoch, orgs_category, self.tenant],
-        )
+        self._set_state(epoch=epoch, orgs_category=orgs_category)
 
     def note_head(self, head: int | None) -> None:
-        self.db.execute("UPDATE replica_state SET head = ? WHERE tenant = ?", [head, self.tenant])
+        self._set_state(head=head)
 
     def note_catch_up(self, at: datetime) -> None:
-        self.db.execute("UPDATE replica_state SET last_catch_up = ? WHERE tenant = ?", [at.isoformat(), self.tenant])
+        """It was up to date then."""
+        self._set_state(last_catch_up=at.isoformat())
+
+    def note_done(self, answered: int, at: datetime, error: str | None) -> None:
+        """It was up to date then, and the first *answered* pings were acted on. error: what is wrong nevertheless."""
+        self._set_state(answered=answered, last_catch_up=at.isoformat(), last_error=error)
+
+    def note_error(self, error: str) -> None:
+        """Why it is behind."""
+        self._set_state(last_error=error)
 
     def note_moved(self, objects: int) -> None:
-        self.db.execute("UPDATE replica_state SET moved = moved + ? WHERE tenant = ?", [objects, self.tenant])
+        self._run("UPDATE replica_state SET moved = moved + :objects WHERE id = :replica", objects=objects)
 
     def subscription(self) -> Subscribed | None:
-        row = self.db.execute(
-            "SELECT subscription, secret FROM replica_state WHERE tenant = ? AND subscription IS NOT NULL",
-            [self.tenant],
-        ).fetchone()
-        return None if row is None else Subscribed(*row)
+        for id_, secret in self._rows("SELECT subscription, secret FROM replica_state WHERE id = :replica"):
+            return None if id_ is None else Subscribed(id_, secret)
+        return None
 
     def remember_subscription(self, subscription: Subscribed | None) -> None:
-        values = [None, None] if subscription is None else [subscription.id, subscription.secret]
-        self.db.execute(
-            "UPDATE replica_state SET subscription = ?, secret = ? WHERE tenant = ?", [*values, self.tenant]
+        self._set_state(
+            subscription=None if subscription is None else subscription.id,
+            secret=None if subscription is None else subscription.secret,
+        )
+
+    def lease(self) -> Lease | None:
+        for leader, until in self._rows("SELECT leader, leader_until FROM replica_state WHERE id = :replica"):
+            return None if leader is None else Lease(leader, datetime.fromisoformat(until))
+        return None
+
+    def take_lease(self, lease: Lease | None) -> None:
+        """None: it is given up."""
+        self._set_state(
+            leader=None if lease is None else lease.leader,
+            leader_until=None if lease is None else lease.until.isoformat(),
         )
 
     def cursors(self) -> dict[int, int]:
         """The seq up to which each journal is applied, by category; WHOLE_TENANT where there is one for all."""
-        rows = self.db.execute("SELECT category, seq FROM replica_cursors WHERE tenant = ?", [self.tenant])
-        return dict(rows.fetchall())
+        return dict(self._rows("SELECT category, seq FROM replica_cursors WHERE replica = :replica"))
 
     def set_cursor(self, category: int, seq: int) -> None:
-        self.db.execute(
-            "INSERT INTO replica_cursors (tenant, category, seq) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET seq = excluded.seq",
-            [self.tenant, category, seq],
-        )
+        self._upsert("replica_cursors", {"category": category}, {"seq": seq})
 
     def replace_cursors(self, cursors: Mapping[int, int]) -> None:
-        self.db.execute("DELETE FROM replica_cursors WHERE tenant = ?", [self.tenant])
+        self._run("DELETE FROM replica_cursors WHERE replica = :replica")
         for category, seq in cursors.items():
             self.set_cursor(category, seq)
 
-    def transfer(self, binding: TableBinding, moves: Transfer) -> int:
-        """Move the binding's objects. Returns how many moved."""
-        return transfer(self.db, self.tenant, binding, moves)
+    def versions(self) -> dict[int, str]:
+        """What the ATS called the state of each category that the replica has, by category."""
+        return dict(self._rows("SELECT category, version FROM replica_versions WHERE replica = :replica"))
+
+    def save_versions(self, versions: Mapping[int, str]) -> None:
+        for category, version in versions.items():
+            self._upsert("replica_versions", {"category": category}, {"version": version})
+
+    # The app's objects
+
+    def table(self, binding: TableBinding) -> Table:
+        """The binding's table, asked within this transaction."""
+        return table_of(binding, self.connection)
+
+    def parameters(self, binding: TableBinding, category: int) -> dict[str, Any]:
+        """What statements about the binding's objects at values of the category need."""
+        return {
+            "replica": self._replica,
+            "tenant": self.tenant_key,
+            "binding": binding.name,
+            "category": category,
+        }
 
     def forget_receipts(self) -> None:
         """Forget which entries moved which objects: another history gives the same numbers to other entries."""
-        self.db.execute("DELETE FROM replica_pins WHERE tenant = ?", [self.tenant])
+        for table in ("replica_receipts", "replica_kinds"):
+            self._run(f"DELETE FROM {table} WHERE replica = :replica")
 
     def pinned_values(self, binding: TableBinding, category: int) -> set[int]:
         """The values that objects are pinned to."""
-        rows = self.db.execute(
-            f"SELECT DISTINCT value FROM ({binding.links()})", {"tenant": self.tenant, "category": category}
+        rows = self.connection.rows(
+            f"SELECT DISTINCT value FROM ({self.table(binding).links()}) AS link", self.parameters(binding, category)
         )
         return {value for (value,) in rows}
 
     def pinned_objects(self, binding: TableBinding, category: int, value: int) -> int:
         """How many objects are pinned to the value."""
-        (count,) = self.db.execute(
-            f"SELECT count(DISTINCT object) FROM ({binding.links()}) WHERE value = :value",
-            {"tenant": self.tenant, "category": category, "value": value},
-        ).fetchone()
+        ((count,),) = self.connection.rows(
+            f"SELECT count(DISTINCT object) FROM ({self.table(binding).links()}) AS link WHERE value = :value",
+            {**self.parameters(binding, category), "value": value},
+        )
         return int(count)
 
     def labels(self, binding: TableBinding, category: int, value: int, *, limit: int) -> list[str]:
         """What the first objects at the value are called."""
-        statement = binding.labels()
-        if statement is None:
-            return []
-        objects = self.db.execute(
-            f"SELECT DISTINCT object FROM ({binding.links()}) WHERE value = :value ORDER BY object LIMIT :limit",
-            {"tenant": self.tenant, "category": category, "value": value, "limit": limit},
-        ).fetchall()
-        found = [
-            self.db.execute(statement, {"tenant": self.tenant, "object": object_}).fetchone() for (object_,) in objects
-        ]
-        return [str(row[0]) for row in found if row is not None and row[0] is not None]
+        return self.table(binding).labels({**self.parameters(binding, category), "value": value}, limit=limit)
+
+    # The replica
 
     def categories(self) -> list[Category]:
         """By id. The org tree's is not among them."""
-        rows = self.db.execute("SELECT document FROM replica_categories WHERE tenant = ? ORDER BY id", [self.tenant])
+        rows = self._rows("SELECT document FROM replica_categories WHERE replica = :replica ORDER BY id")
         return [Category.model_validate_json(document) for (document,) in rows]
 
+    def category_ids(self) -> set[int]:
+        """Of all categories, the org tree's among them."""
+        rows = self._rows("SELECT id FROM replica_categories WHERE replica = :replica")
+        orgs = self.state().orgs_category
+        return {category for (category,) in rows} | (set() if orgs is None else {orgs})
+
     def save_category(self, category: Category) -> None:
-        self.db.execute(
-            "INSERT INTO replica_categories (tenant, id, document) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET document = excluded.document",
-            [self.tenant, category.id, category.to_json().decode()],
-        )
+        self._upsert("replica_categories", {"id": category.id}, {"document": category.to_json().decode()})
 
     def remove_category(self, category: int) -> None:
         """Remove the category with its values."""
-        for table, column in (("replica_categories", "id"), ("replica_values", "category")):
-            self.db.execute(f"DELETE FROM {table} WHERE tenant = ? AND {column} = ?", [self.tenant, category])
+        for table, column in (
+            ("replica_categories", "id"),
+            ("replica_values", "category"),
+            ("replica_versions", "category"),
+        ):
+            self._run(f"DELETE FROM {table} WHERE replica = :replica AND {column} = :category", category=category)
 
     def value(self, category: int, value: int) -> CategoryValue | None:
-        row = self.db.execute(
-            "SELECT document FROM replica_values WHERE tenant = ? AND category = ? AND id = ?",
-            [self.tenant, category, value],
-        ).fetchone()
-        return None if row is None else CategoryValue.model_validate_json(row[0])
+        for (document,) in self._rows(
+            "SELECT document FROM replica_values WHERE replica = :replica AND category = :category AND id = :value",
+            category=category,
+            value=value,
+        ):
+            return CategoryValue.model_validate_json(document)
+        return None
+
+    def documents_of(self, category: int, values: Iterable[int]) -> dict[int, Document]:
+        """The states of those of *values* that the replica has, available or not, by id."""
+        wanted = sorted(set(values))
+        found: dict[int, Document] = {}
+        for start in range(0, len(wanted), _MAX_LISTED):
+            listed = ", ".join(map(str, wanted[start : start + _MAX_LISTED]))
+            rows = self._rows(
+                "SELECT id, document FROM replica_values WHERE replica = :replica AND category = :category"
+                f" AND id IN ({listed})",
+                category=category,
+            )
+            found |= {value: orjson.loads(document) for value, document in rows}
+        return found
 
     def categories_of(self, value: int) -> list[int]:
         """The categories with a value of this id: one at most, unless another vendor's ATS counts per category."""
-        rows = self.db.execute(
-            "SELECT category FROM replica_values WHERE tenant = ? AND id = ? ORDER BY available DESC, category",
-            [self.tenant, value],
+        rows = self._rows(
+            "SELECT category FROM replica_values WHERE replica = :replica AND id = :value"
+            " ORDER BY available DESC, category",
+            value=value,
         )
         return [category for (category,) in rows]
 
     def available_values(self, category: int) -> list[CategoryValue]:
-        rows = self.db.execute(
-            "SELECT document FROM replica_values WHERE tenant = ? AND category = ? AND available",
-            [self.tenant, category],
-        )
-        return [CategoryValue.model_validate_json(document) for (document,) in rows]
+        return [CategoryValue.model_validate_json(document) for (document,) in self._available("document", category)]
 
-    def documents(self, category: int) -> dict[int, dict[str, Any]]:
+    def documents(self, category: int) -> dict[int, Document]:
         """The available values as JSON documents, by id."""
-        rows = self.db.execute(
-            "SELECT id, document FROM replica_values WHERE tenant = ? AND category = ? AND available",
-            [self.tenant, category],
-        )
-        return {value: orjson.loads(document) for value, document in rows}
+        return {value: orjson.loads(document) for value, document in self._available("id, document", category)}
 
     def available_ids(self, category: int) -> set[int]:
-        rows = self.db.execute(
-            "SELECT id FROM replica_values WHERE tenant = ? AND category = ? AND available", [self.tenant, category]
-        )
-        return {value for (value,) in rows}
+        return {value for (value,) in self._available("id", category)}
 
-    def save_values(self, category: int, values: Iterable[CategoryValue]) -> None:
-        """Each value's new state; rows that say the same already are not written."""
-        self.db.conn.executemany(
-            "INSERT INTO replica_values (tenant, category, id, available, document) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET available = excluded.available, document = excluded.document"
-            " WHERE document <> excluded.document",
-            [(self.tenant, category, value.id, value.available, value.to_json().decode()) for value in values],
+    def _available(self, columns: str, category: int) -> list[tuple[Any, ...]]:
+        return self._rows(
+            f"SELECT {columns} FROM replica_values WHERE replica = :replica AND category = :category AND available = 1",
+            category=category,
+        )
+
+    def save_values(self, category: int, values: Iterable[Document]) -> None:
+        """Each value's new state."""
+        self.connection.run_many(
+            self.connection.dialect.upsert("replica_values", ["replica", "category", "id"], ["available", "document"]),
+            (
+                {
+                    "replica": self._replica,
+                    "category": category,
+                    "id": value["id"],
+                    "available": int(value["available"]),
+                    "document": orjson.dumps(value).decode(),
+                }
+                for value in values
+            ),
         )
 
     def remove_values(self, category: int, values: Sequence[int]) -> None:
-        self.db.conn.executemany(
-            "DELETE FROM replica_values WHERE tenant = ? AND category = ? AND id = ?",
-            [(self.tenant, category, value) for value in values],
+        self.connection.run_many(
+            "DELETE FROM replica_values WHERE replica = :replica AND category = :category AND id = :value",
+            [{"replica": self._replica, "category": category, "value": value} for value in values],
         )
+
+    # Pings
 
     def receive_pings(self, paths: Sequence[str], at: datetime) -> None:
         """Remember that they arrived; the latest MAX_PINGS_KEPT stay."""
-        (count,) = self.db.execute(
-            "UPDATE replica_state SET pings = pings + ? WHERE tenant = ? RETURNING pings", [len(paths), self.tenant]
-        ).fetchone()
-        first = count - len(paths) + 1
-        self.db.conn.executemany(
-            "INSERT INTO replica_pings (tenant, id, at, path) VALUES (?, ?, ?, ?)",
-            [(self.tenant, number, at.isoformat(), path) for number, path in enumerate(paths, first)],
+        self._run("UPDATE replica_state SET pings = pings + :count WHERE id = :replica", count=len(paths))
+        last = self.state().pings
+        self.connection.run_many(
+            "INSERT INTO replica_pings (replica, id, at, path) VALUES (:replica, :id, :at, :path)",
+            [
+                {"replica": self._replica, "id": number, "at": at.isoformat(), "path": path}
+                for number, path in enumerate(paths, last - len(paths) + 1)
+            ],
         )
-        self.db.execute("DELETE FROM replica_pings WHERE tenant = ? AND id <= ?", [self.tenant, count - MAX_PINGS_KEPT])
+        self._run("DELETE FROM replica_pings WHERE replica = :replica AND id <= :last", last=last - MAX_PINGS_KEPT)
 
     def pings_after(self, id_: int, *, limit: int) -> list[ReceivedPing]:
         """By id, ascending."""
-        rows = self.db.execute(
-            "SELECT id, at, path FROM replica_pings WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?",
-            [self.tenant, id_, limit],
+        rows = self._rows(
+            "SELECT id, at, path FROM replica_pings WHERE replica = :replica AND id > :after ORDER BY id LIMIT :limit",
+            after=id_,
+            limit=limit,
         )
         return [ReceivedPing(id=id_, at=datetime.fromisoformat(at), path=path) for id_, at, path in rows]
+
+    # Statements
+
+    def _rows(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self.connection.rows(statement, {"replica": self._replica, **parameters})
+
+    def _run(self, statement: str, **parameters: object) -> int:
+        return self.connection.run(statement, {"replica": self._replica, **parameters})
+
+    def _set_state(self, **columns: object) -> None:
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        self._run(f"UPDATE replica_state SET {changes} WHERE id = :replica", **columns)
+
+    def _upsert(self, table: str, keys: Parameters, others: Parameters) -> None:
+        statement = self.connection.dialect.upsert(table, ["replica", *keys], list(others))
+        self._run(statement, **keys, **others)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 
 from catrelay.client import AtsClient
-from catrelay.models import Applied, Subscription, SubscriptionCreate, SubscriptionUpdate, Topic
+from catrelay.models import Subscription, SubscriptionCreate, SubscriptionUpdate, Topic
 from catrelay.problems import InternalError, MethodNotAllowed, NotFound, Problem, ServiceUnreachable, TooManyRequests
 from replicator.store import ReplicaStore, Subscribed
+from replicator.threads import InThread
 
 log = structlog.get_logger()
 
@@ -16,17 +16,20 @@ log = structlog.get_logger()
 class Subscriber:
     """Sees to it that the ATS sends pings to *public_url*."""
 
-    def __init__(self, ats: AtsClient, store: ReplicaStore, public_url: str, topics: Sequence[Topic]) -> None:
+    def __init__(
+        self, ats: AtsClient, store: ReplicaStore, public_url: str, topics: Sequence[Topic], in_thread: InThread
+    ) -> None:
         self._ats = ats
         self._store = store
         self._url = public_url
         self._topics = tuple(topics)
+        self._in_thread = in_thread
         self._reported_seq: int | None = None
 
     async def ensure(self, *, batches: bool) -> str | None:
         """Subscribe, or revive the subscription there is. Returns why the ATS refuses; None when all is well."""
         try:
-            remembered = await run_in_threadpool(self._remembered)
+            remembered = await self._in_thread(self._remembered)
             if remembered is None or not await self._revive(remembered, batches):
                 await self._subscribe(batches)
         except (NotFound, MethodNotAllowed):
@@ -42,31 +45,31 @@ class Subscriber:
 
     async def report(self, seq: int | None) -> None:
         """Tell the ATS how far its journal is applied."""
-        remembered = await run_in_threadpool(self._remembered)
+        remembered = await self._in_thread(self._remembered)
         if seq is None or seq == self._reported_seq or remembered is None:
             return
         try:
-            path = f"/subscriptions/byID/{remembered.id}/applied"
-            await self._ats.request("PUT", path, body=Applied(seq=seq))
+            await self._ats.report_applied(remembered.id, seq)
             self._reported_seq = seq
         except (NotFound, MethodNotAllowed):
             self._reported_seq = seq
 
     async def _revive(self, remembered: Subscribed, batches: bool) -> bool:
         """Whether the remembered subscription works on."""
-        path = f"/subscriptions/byID/{remembered.id}"
         try:
             found = await self._ats.subscription(remembered.id)
         except NotFound:
             return False
+        self._reported_seq = found.applied_seq
         if found.state == "ended":
             await self._ats.unsubscribe(remembered.id)
             return False
         if (found.url, set(found.topics), found.batch) != (self._url, set(self._topics), batches):
             change = SubscriptionUpdate(url=self._url, topics=self._topics, batch=batches)
-            await self._ats.request("PATCH", path, body=change)
-        if found.state in ("suspended", "backing-off"):
-            await self._ats.request("POST", f"{path}/resume")
+            await self._ats.update_subscription(remembered.id, change)
+        # What people paused, people resume.
+        if found.state in ("suspended", "backing-off") and not found.paused:
+            await self._ats.resume_subscription(remembered.id)
         return True
 
     async def _subscribe(self, batches: bool) -> None:
@@ -83,7 +86,7 @@ class Subscriber:
             with self._store.write() as unit:
                 unit.remember_subscription(subscribed)
 
-        await run_in_threadpool(remember)
+        await self._in_thread(remember)
 
     async def _forget_earlier(self) -> None:
         """End subscriptions whose secret was lost, as when the answer to their making never came."""

@@ -1,141 +1,263 @@
-"""Moving an app's objects by set-based statements, and remembering which entry moved which."""
+"""Moving an app's objects by set-based statements, and remembering which entry moved which. Source: schema.py.
 
-from collections.abc import Iterable
+Objects that no remap moved yet have no receipt: they are *fresh*. All that are moved in the same way share a *kind*, so
+what moves again, or comes back, costs one row of a kind and no receipt.
+"""
 
-import sqlite_utils
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from replicator.bindings import Parameters, TableBinding
+from catrelay.journal import Place
+from replicator.bindings import Inactivation, TableBinding
 from replicator.domain.transfers import Standing, Transfer
+from replicator.sql import Connection
+from replicator.tables import MOVERS, MOVING, Table
 
-_TEMPORARY_TABLES = {
-    "moving_sources": "number INTEGER PRIMARY KEY",
-    "moving_involved": "number INTEGER PRIMARY KEY",
-    "moving_returns": "number INTEGER PRIMARY KEY",
-    "moving_affected": "object PRIMARY KEY",
-    "moving_steps": "value INTEGER, seq INTEGER, earlier TEXT, new_value INTEGER, new_seq INTEGER, new_earlier TEXT,"
-    " PRIMARY KEY (value, seq, earlier)",
-    "moving_left": "object, value INTEGER, PRIMARY KEY (object, value)",
-}
+_LISTED = 500
+_PAGE_OBJECTS = 1_000
 
 
-def transfer(db: sqlite_utils.Database, tenant: int, binding: TableBinding, moves: Transfer) -> int:
+@dataclass(frozen=True)
+class _Step:
+    """Where the pins of a kind go. is_fresh: of objects without receipts, which get one."""
+
+    kind: int
+    before: Standing
+    after: Place
+    is_fresh: bool
+
+    @property
+    def leaves(self) -> bool:
+        return self.before.value != self.after.value
+
+
+def transfer(
+    connection: Connection, parameters: dict[str, Any], binding: TableBinding, table: Table, moves: Transfer
+) -> int:
     """Carry out *moves* for the objects of *binding*, within the caller's transaction. Returns how many objects moved.
 
-    `replica_pins` remembers the pins of objects that ever moved: where a remap left them (*value*) and which remaps
-    those were (*seq* the newest, *earlier* the ones before it). One whose object is elsewhere by now was re-pinned by
-    the app, which need not tell: it is forgotten here, before anything moves.
+    A receipt whose object is elsewhere by now is of one that the app re-pinned, which need not tell: it is forgotten
+    here, before anything moves. parameters: of the binding's table, and :replica.
     """
-    parameters: Parameters = {"tenant": tenant, "binding": binding.name, "category": moves.category}
-    _note_affected(db, binding, moves, parameters)
-    _forget_repinned(db, binding, parameters)
-    _note_unmoved_pins(db, binding, parameters)
-    _plan_steps(db, moves, parameters)
-    moved = _take_steps(db, parameters)
-    if moved:
-        binding.follow_receipts(db, parameters)
-    _drop_needless_pins(db, parameters)
+    told = binding.on_inactivation if callable(binding.on_inactivation) else None
+    way = _Transfer(connection, parameters, table)
+    held = way.held_steps(moves)
+    fresh = [_Step(0, Standing(value), place, True) for value, place in sorted(moves.places.items())]
+    steps = way.begin([*held, *fresh])
+    if not steps:
+        return 0
+    way.note_joined(steps)
+    way.record(steps)
+    moved = way.moved(steps)
+    table.follow(parameters)
+    if binding.on_inactivation == "delete" and any(step.after.value is None for step in steps):
+        table.delete_lost(parameters)
+    way.forget_lost(steps)
+    for step in steps:
+        if told is not None and step.after.inactivated is not None:
+            for page in way.released(step):
+                told(connection.native, Inactivation(binding.kind, moves.category, step.after.inactivated, page))
+    way.end()
     return moved
 
 
-def _note_affected(db: sqlite_utils.Database, binding: TableBinding, moves: Transfer, parameters: Parameters) -> None:
-    """Which objects may move: those at a value that is left, and those that hold a receipt which is taken back."""
-    for table, columns in _TEMPORARY_TABLES.items():
-        db.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({columns}) WITHOUT ROWID")
-        db.execute(f"DELETE FROM {table}")
-    _fill(db, "moving_sources", moves.places)
-    _fill(db, "moving_involved", moves.involved)
-    _fill(db, "moving_returns", moves.returns)
-    db.execute(
-        "INSERT OR IGNORE INTO moving_affected (object)"
-        f" SELECT object FROM ({binding.links()}) WHERE value IN (SELECT number FROM moving_sources)",
-        parameters,
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO moving_affected (object) SELECT object FROM replica_pins"
-        " WHERE tenant = :tenant AND binding = :binding AND category = :category"
-        " AND seq IN (SELECT number FROM moving_returns)",
-        parameters,
-    )
+class _Transfer:
+    """The statements of one transfer."""
 
+    def __init__(self, connection: Connection, parameters: dict[str, Any], table: Table) -> None:
+        self._connection = connection
+        self._parameters = parameters
+        self._table = table
+        ((highest,),) = self._rows("SELECT max(id) FROM replica_kinds WHERE replica = :replica")
+        self._next_kind = (highest or 0) + 1
 
-def _forget_repinned(db: sqlite_utils.Database, binding: TableBinding, parameters: Parameters) -> None:
-    db.execute(
-        "DELETE FROM replica_pins WHERE tenant = :tenant AND binding = :binding AND category = :category"
-        " AND object IN (SELECT object FROM moving_affected)"
-        f" AND NOT EXISTS (SELECT 1 FROM ({binding.links()}) AS link"
-        " WHERE link.object = replica_pins.object AND link.value = replica_pins.value)",
-        parameters,
-    )
+    def held_steps(self, moves: Transfer) -> list[_Step]:
+        """Of objects that have receipts: at a value that is left, or of a remap that is taken back."""
+        steps = {}
+        for column, numbers in (("value", moves.places), ("newest", moves.returns)):
+            for listed in _lists(numbers):
+                for kind, value, trail in self._rows(
+                    "SELECT id, value, trail FROM replica_kinds WHERE replica = :replica AND binding = :binding"
+                    f" AND category = :category AND {column} IN ({listed})"
+                ):
+                    before = Standing(value, tuple(map(int, trail.split())))
+                    after = moves.place_of(before)
+                    if after is not None:
+                        steps[kind] = _Step(kind, before, after, False)
+        return list(steps.values())
 
+    def begin(self, planned: Sequence[_Step]) -> list[_Step]:
+        """Find the objects that take the steps. Returns the steps that any takes."""
+        steps = [step if step.kind else self._numbered(step) for step in planned]
+        self._fill(steps)
+        held = [step for step in steps if not step.is_fresh]
+        if held:
+            self._forget_repinned()
+        self._note_fresh(is_any_held=bool(held), first=min((s.kind for s in steps if s.is_fresh), default=None))
+        self._counts = Counter(
+            dict(self._rows(f"SELECT move.kind, count(*) FROM {MOVERS} WHERE {MOVING} GROUP BY move.kind"))
+        )
+        gone = [step.kind for step in held if not self._counts[step.kind]]
+        self._remove_kinds(gone)
+        taken = [step for step in steps if self._counts[step.kind]]
+        if not taken:
+            self.end()
+        return taken
 
-def _note_unmoved_pins(db: sqlite_utils.Database, binding: TableBinding, parameters: Parameters) -> None:
-    """Give pins that no remap moved yet their row, so that they are told from those that join them.
+    def _numbered(self, step: _Step) -> _Step:
+        kind, self._next_kind = self._next_kind, self._next_kind + 1
+        return _Step(kind, step.before, step.after, step.is_fresh)
 
-    The unary plus takes the app's column type out of the comparison: with it, SQLite would not use the index on object.
-    """
-    db.execute(
-        "INSERT INTO replica_pins (tenant, binding, category, object, value, seq, earlier)"
-        f" SELECT :tenant, :binding, :category, object, value, 0, '' FROM ({binding.links()}) AS link"
-        " WHERE value IN (SELECT number FROM moving_involved) AND object IN (SELECT object FROM moving_affected)"
-        " AND NOT EXISTS (SELECT 1 FROM replica_pins AS pin WHERE pin.tenant = :tenant AND pin.binding = :binding"
-        " AND pin.category = :category AND pin.object = +link.object AND pin.value = link.value)",
-        parameters,
-    )
+    def _fill(self, steps: Iterable[_Step]) -> None:
+        replica = self._parameters["replica"]
+        self._connection.run_many(
+            "INSERT INTO replica_moves (replica, kind, source, target) VALUES (:replica, :kind, :source, :target)",
+            (
+                {"replica": replica, "kind": step.kind, "source": step.before.value, "target": step.after.value}
+                for step in steps
+            ),
+        )
 
+    def _forget_repinned(self) -> None:
+        moving = "SELECT kind FROM replica_moves WHERE replica = :replica"
+        pinned = self._table.is_pinned("replica_receipts.object", "move.source")
+        self._run(
+            f"DELETE FROM replica_receipts WHERE replica = :replica AND kind IN ({moving}) AND NOT EXISTS"
+            " (SELECT 1 FROM replica_moves AS move WHERE move.replica = :replica"
+            f" AND move.kind = replica_receipts.kind AND EXISTS ({pinned}))"
+        )
 
-def _plan_steps(db: sqlite_utils.Database, moves: Transfer, parameters: Parameters) -> None:
-    """One row for each kind of pin that moves, however many objects have such a pin."""
-    kinds = db.execute(
-        "SELECT DISTINCT value, seq, earlier FROM replica_pins"
-        " WHERE tenant = :tenant AND binding = :binding AND category = :category"
-        " AND object IN (SELECT object FROM moving_affected)",
-        parameters,
-    ).fetchall()
-    for value, seq, earlier in kinds:
-        before = Standing(value, (*map(int, earlier.split()), seq) if seq else ())
-        after = moves.standing_after(before)
-        if after != before:
-            *passed, newest = after.remaps or (0,)
-            db.execute(
-                "INSERT INTO moving_steps (value, seq, earlier, new_value, new_seq, new_earlier)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [value, seq, earlier, after.value, newest, " ".join(map(str, passed))],
+    def _note_fresh(self, *, is_any_held: bool, first: int | None) -> None:
+        if first is None:
+            return
+        # DISTINCT: so that no database looks for the receipts anew for each object.
+        held = (
+            " LEFT JOIN (SELECT DISTINCT receipt.object AS object, move.source AS value"
+            f" FROM {MOVERS} WHERE {MOVING}) AS held ON held.object = link.object AND held.value = link.value"
+        )
+        found = (
+            "SELECT fresh.replica, fresh.kind, link.object"
+            f" FROM replica_moves AS fresh JOIN ({self._table.links()}) AS link ON link.value = fresh.source"
+            f"{held if is_any_held else ''} WHERE fresh.replica = :replica AND fresh.kind >= :first"
+            f"{' AND held.object IS NULL' if is_any_held else ''}"
+        )
+        receipt = ["replica", "kind", "object"]
+        self._run(self._connection.dialect.insert_new("replica_receipts", receipt, found), first=first)
+
+    def note_joined(self, steps: Sequence[_Step]) -> None:
+        """Give pins that no remap moved a receipt too where others join them, so that they are told apart.
+
+        Only objects with many values have such pins.
+        """
+        left = {step.before.value for step in steps if step.is_fresh}
+        targets = {step.after.value for step in steps if step.leaves and step.after.value is not None} - left
+        if not self._table.has_many or not targets:
+            return
+        first = self._next_kind
+        joined = [self._numbered(_Step(0, Standing(value), Place(value), False)) for value in sorted(targets)]
+        self._fill(joined)
+        self._run(
+            "INSERT INTO replica_receipts (replica, kind, object)"
+            " SELECT DISTINCT joined.replica, joined.kind, receipt.object"
+            f" FROM {MOVERS}, replica_moves AS joined WHERE {MOVING} AND move.kind < :first"
+            " AND joined.replica = :replica AND joined.kind >= :first AND joined.source = move.target"
+            f" AND EXISTS ({self._table.is_pinned('receipt.object', 'move.target')})"
+            " AND NOT EXISTS (SELECT 1 FROM replica_kinds AS kind, replica_receipts AS other"
+            " WHERE kind.replica = :replica AND kind.binding = :binding AND kind.category = :category"
+            " AND kind.value = joined.source AND other.replica = :replica AND other.kind = kind.id"
+            " AND other.object = receipt.object)",
+            first=first,
+        )
+        noted = {
+            kind
+            for (kind,) in self._rows(
+                f"SELECT DISTINCT move.kind FROM {MOVERS} WHERE {MOVING} AND move.kind >= :first", first=first
             )
+        }
+        self._add_kinds([step for step in joined if step.kind in noted])
+
+    def record(self, steps: Sequence[_Step]) -> None:
+        """Say of each kind where it is now."""
+        self._add_kinds([step for step in steps if step.is_fresh and step.after.value is not None])
+        self._connection.run_many(
+            "UPDATE replica_kinds SET value = :value, newest = :newest, trail = :trail"
+            " WHERE replica = :replica AND id = :kind",
+            [_row(self._parameters, step) for step in steps if not step.is_fresh],
+        )
+
+    def moved(self, steps: Sequence[_Step]) -> int:
+        """How many objects leave a value."""
+        if not self._table.has_many:
+            return sum(self._counts[step.kind] for step in steps if step.leaves)
+        ((count,),) = self._rows(
+            f"SELECT count(DISTINCT receipt.object) FROM {MOVERS} WHERE {MOVING}"
+            " AND (move.target IS NULL OR move.target <> move.source)"
+        )
+        return int(count)
+
+    def forget_lost(self, steps: Sequence[_Step]) -> None:
+        """Forget the pins that are no more, and the receipts that say nothing."""
+        needless = [
+            step.kind for step in steps if step.after.value is None or not (step.after.remaps or self._table.has_many)
+        ]
+        for listed in _lists(needless):
+            self._run(f"DELETE FROM replica_receipts WHERE replica = :replica AND kind IN ({listed})")
+        self._remove_kinds(needless)
+
+    def released(self, step: _Step) -> Iterable[list[Any]]:
+        """The step's objects by pages. They are the app's business now: their receipts are forgotten."""
+        while rows := self._rows(
+            "SELECT object FROM replica_receipts WHERE replica = :replica AND kind = :kind"
+            " ORDER BY object LIMIT :limit",
+            kind=step.kind,
+            limit=_PAGE_OBJECTS,
+        ):
+            page = [key for (key,) in rows]
+            self._run(
+                "DELETE FROM replica_receipts WHERE replica = :replica AND kind = :kind AND object <= :last",
+                kind=step.kind,
+                last=page[-1],
+            )
+            yield page
+        self._remove_kinds([step.kind])
+
+    def end(self) -> None:
+        """Forget what was to be done."""
+        self._run("DELETE FROM replica_moves WHERE replica = :replica")
+
+    def _add_kinds(self, steps: Sequence[_Step]) -> None:
+        self._connection.run_many(
+            "INSERT INTO replica_kinds (replica, id, binding, category, value, newest, trail)"
+            " VALUES (:replica, :kind, :binding, :category, :value, :newest, :trail)",
+            [_row(self._parameters, step) for step in steps],
+        )
+
+    def _remove_kinds(self, kinds: Sequence[int]) -> None:
+        for listed in _lists(kinds):
+            self._run(f"DELETE FROM replica_kinds WHERE replica = :replica AND id IN ({listed})")
+
+    def _rows(self, statement: str, **more: object) -> list[tuple[Any, ...]]:
+        return self._connection.rows(statement, {**self._parameters, **more})
+
+    def _run(self, statement: str, **more: object) -> None:
+        self._connection.run(statement, {**self._parameters, **more})
 
 
-def _take_steps(db: sqlite_utils.Database, parameters: Parameters) -> int:
-    """Move all pins at once; `moving_left` tells from where. Returns how many objects those are of."""
-    pins = (
-        "pin.tenant = :tenant AND pin.binding = :binding AND pin.category = :category"
-        " AND pin.object IN (SELECT object FROM moving_affected)"
-        " AND pin.value = step.value AND pin.seq = step.seq AND pin.earlier = step.earlier"
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO moving_left (object, value)"
-        f" SELECT pin.object, pin.value FROM replica_pins AS pin, moving_steps AS step"
-        f" WHERE {pins} AND pin.value IS NOT step.new_value",
-        parameters,
-    )
-    db.execute(
-        "UPDATE replica_pins AS pin SET value = step.new_value, seq = step.new_seq, earlier = step.new_earlier"
-        f" FROM moving_steps AS step WHERE {pins}",
-        parameters,
-    )
-    (moved,) = db.execute("SELECT count(DISTINCT object) FROM moving_left").fetchone()
-    return int(moved)
+def _row(parameters: dict[str, Any], step: _Step) -> dict[str, Any]:
+    *_, newest = (0, *step.after.remaps)
+    return {
+        **parameters,
+        "kind": step.kind,
+        "value": step.after.value,
+        "newest": newest,
+        "trail": " ".join(map(str, step.after.remaps)),
+    }
 
 
-def _drop_needless_pins(db: sqlite_utils.Database, parameters: Parameters) -> None:
-    """Forget lost pins, and those that no remap moved and no other pin has joined."""
-    db.execute(
-        "DELETE FROM replica_pins WHERE tenant = :tenant AND binding = :binding AND category = :category"
-        " AND object IN (SELECT object FROM moving_affected) AND (value IS NULL OR (seq = 0 AND NOT EXISTS"
-        " (SELECT 1 FROM replica_pins AS other WHERE other.tenant = :tenant AND other.binding = :binding"
-        " AND other.category = :category AND other.object = replica_pins.object"
-        " AND other.value = replica_pins.value AND other.seq > 0)))",
-        parameters,
-    )
-
-
-def _fill(db: sqlite_utils.Database, table: str, numbers: Iterable[int]) -> None:
-    db.conn.executemany(f"INSERT INTO {table} (number) VALUES (?)", [(number,) for number in numbers])
+def _lists(numbers: Iterable[int]) -> Iterable[str]:
+    """*numbers* for `IN (...)`, so many at a time as every database takes."""
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), _LISTED):
+        yield ", ".join(map(str, ordered[start : start + _LISTED]))

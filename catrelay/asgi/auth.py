@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from catrelay.problems import Forbidden, Unauthorized
-from catrelay.tokens import Access, Registry, Scope, hash_token
+from catrelay.tokens import Access, KnownTokens, Scope, hash_token
 
 Endpoint = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
 
@@ -22,7 +22,7 @@ class Guard:
     clock: gives the present moment, by which tokens expire.
     """
 
-    def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, registry: KnownTokens, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
         self._clock = clock
 

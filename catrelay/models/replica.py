@@ -25,7 +25,7 @@ class ReplicaStatus(Wire):
 
     cursor: the seq up to which the journal is applied; absent before the first load and on an ATS without one journal
     per tenant. head: the newest seq seen. lag: head - cursor. pings: how many arrived in all. moved: how many of the
-    app's own objects were moved in all.
+    app's own objects were moved in all. leads: whether the process that answers does the work.
     """
 
     cursor: int | None = Field(default=None, ge=0)
@@ -34,6 +34,7 @@ class ReplicaStatus(Wire):
     epoch: Text | None = None
     pings: int = Field(ge=0)
     moved: int = Field(ge=0)
+    leads: bool = False
     last_ping: ReceivedPing | None = None
     last_catch_up: Moment | None = None
     last_error: Text | None = None

@@ -61,14 +61,14 @@ class CareersiteApi:
     @answers(Testimonials)
     def testimonials(self, request: Request, query: TestimonialsQuery) -> Response:
         """All testimonials, or those at a value."""
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._store.read(access_of(request).tenant) as unit:
             found = unit.testimonials(None if query.value is None else {query.value})
         return _answer(Testimonials(found))
 
     @answers(Testimonial)
     def testimonial(self, request: Request) -> Response:
         """One testimonial."""
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._store.read(access_of(request).tenant) as unit:
             return _answer(_testimonial_in(request, unit))
 
     @answers(Testimonial, 201, sends=[LOCATION], problems=PINNING)
@@ -86,7 +86,7 @@ class CareersiteApi:
         changes = body.model_dump(exclude_unset=True)
 
         def intended() -> Testimonial:
-            with self._store.read(access_of(request).tenant_id) as unit:
+            with self._store.read(access_of(request).tenant) as unit:
                 return _testimonial_in(request, unit).model_copy(update=changes)
 
         async def look_up() -> None:
@@ -102,7 +102,7 @@ class CareersiteApi:
     @answers(Articles)
     def articles(self, request: Request) -> Response:
         """All articles."""
-        with self._store.read(access_of(request).tenant_id) as unit:
+        with self._store.read(access_of(request).tenant) as unit:
             return _answer(Articles(unit.articles()))
 
     @answers(Article, 201, problems=PINNING)
@@ -122,7 +122,7 @@ class CareersiteApi:
         """What *write* makes; before a value is refused for good, the ATS is asked once."""
 
         def attempt() -> Made:
-            with self._store.write(access_of(request).tenant_id) as unit:
+            with self._store.write(access_of(request).tenant) as unit:
                 return write(unit)
 
         try:

@@ -66,11 +66,10 @@ class CareersPage:
         query = parse_query(request, PageQuery)
         tenant = request.path_params["tenant"]
         try:
-            key = self._store.registry.tenant_key(tenant)
+            with self._store.read(tenant) as unit:
+                context = _context(unit, query)
         except UnknownTenant as error:
             raise NotFound("There is no such career site") from error
-        with self._store.read(key) as unit:
-            context = _context(unit, query)
         html = self._templates.get_template("careers.html").render(tenant=tenant, **context)
         return HTMLResponse(html, headers=SECURITY_HEADERS)
 

@@ -23,6 +23,7 @@ BINDINGS = (
         key="id",
         column="value",
         category_column="category",
+        tenant_column="tenant",
         label_column="author",
     ),
     LinkBinding(
@@ -32,6 +33,7 @@ BINDINGS = (
         value_column="value",
         objects="articles",
         category_column="category",
+        tenant_column="tenant",
         label_column="title",
     ),
 )
@@ -75,18 +77,18 @@ class Store:
         self._database = database
         self.registry = EmbeddedRegistry(database, replicator.migrations, migrations)
 
-    def replica(self, tenant: int) -> ReplicaStore:
-        """The tenant's replica."""
-        return ReplicaStore(self._database, tenant)
+    def replica(self, tenant: str) -> ReplicaStore:
+        """The tenant's replica. Raises UnknownTenant."""
+        return ReplicaStore(self._database, tenant, self.registry.tenant_key(tenant))
 
     @contextmanager
-    def read(self, tenant: int) -> Iterator["Unit"]:
+    def read(self, tenant: str) -> Iterator["Unit"]:
         """One snapshot."""
         with self.replica(tenant).read() as replica:
             yield Unit(replica)
 
     @contextmanager
-    def write(self, tenant: int) -> Iterator["Unit"]:
+    def write(self, tenant: str) -> Iterator["Unit"]:
         """One transaction, committed on a clean exit."""
         with self.replica(tenant).write() as replica:
             yield Unit(replica)
@@ -97,8 +99,8 @@ class Unit:
 
     def __init__(self, replica: ReplicaUnit) -> None:
         self.replica = replica
-        self._db = replica.db
-        self._tenant = replica.tenant
+        self._db = replica.native
+        self._tenant = replica.tenant_key
 
     def testimonials(
         self, values: set[int] | None = None, *, after: int = 0, limit: int | None = None

@@ -85,7 +85,7 @@ class Tenants:
         ats = AtsClient(to.url, connected.tenant, to.token, transport=self._ats_transport)
         replicator = Replicator(
             ats=ats,
-            store=self._store.replica(connected.key),
+            store=self._store.replica(connected.tenant),
             bindings=BINDINGS,
             public_url=self._settings.root_url,
             topics=TOPICS,

@@ -31,62 +31,69 @@ class Transfer:
     """Moves of one category that happen at once: one assignment, never one move after another.
 
     places: by the value that objects are pinned to before. returns: by the seq of an earlier remap that is taken back,
-    where the objects that it moved last end; they are exempt from *places*. involved: all values on the way.
+    where the objects that it moved last end; they are exempt from *places*.
     """
 
     category: int
     places: Mapping[int, Place]
     returns: Mapping[int, Place]
-    involved: frozenset[int]
 
     def __bool__(self) -> bool:
         return bool(self.places or self.returns)
 
-    def standing_after(self, pin: Standing) -> Standing:
-        """Where *pin* ends."""
-        assert pin.value is not None
+    def place_of(self, pin: Standing) -> Place | None:
+        """Where *pin* ends, with all receipts that it has there; None: nothing happens to it."""
+        assert pin.value is not None, "a pin that was lost is no pin"
         if pin.remaps and pin.remaps[-1] in self.returns:
             place, kept = self.returns[pin.remaps[-1]], pin.remaps[:-1]
         elif pin.value in self.places:
             place, kept = self.places[pin.value], pin.remaps
         else:
-            return pin
-        return Standing(place.value, kept + place.remaps)
+            return None
+        return replace(place, remaps=kept + place.remaps)
 
     def keeping(self) -> "Transfer":
         """The same for objects that keep an unavailable value: they stay where their chain ended."""
-        places = {
-            value: place if place.value is not None else replace(place, value=place.inactivated)
-            for value, place in self.places.items()
-        }
-        return replace(self, places=places)
+        return replace(
+            self,
+            places={value: _kept(place) for value, place in self.places.items()},
+            returns={seq: _kept(place) for seq, place in self.returns.items()},
+        )
 
 
-def transfers(entries: Iterable[JournalEntry], policy: Policy = "unhook") -> list[Transfer]:
-    """What *entries*, ascending by seq, do to objects; to be applied in this order."""
+def transfers(entries: Iterable[JournalEntry], policy: Policy = "unhook", *, is_told: bool = False) -> list[Transfer]:
+    """What *entries*, ascending by seq, do to objects; to be applied in this order.
+
+    is_told: of each inactivation without remap somebody is told, before anything that comes after it: objects are taken
+    to the value that was inactivated, and its place says so. *policy* is void then.
+    """
     by_category: dict[int, list[JournalEntry]] = {}
     for entry in entries:
         # To an object that keeps an unavailable value, losing it without remap is no event.
-        if not (policy == "keep" and entry.operation == "inactivate"):
+        if is_told or not (policy == "keep" and entry.operation == "inactivate"):
             by_category.setdefault(entry.category, []).append(entry)
-    found = [_transfer(category, run) for category, mine in by_category.items() for run in runs(mine)]
-    return [transfer for transfer in found if transfer]
+    found = [_transfer(category, run) for category, mine in by_category.items() for run in runs(mine, is_told=is_told)]
+    return [transfer.keeping() if is_told else transfer for transfer in found if transfer]
 
 
-def runs(entries: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
+def runs(entries: Sequence[JournalEntry], *, is_told: bool = False) -> list[list[JournalEntry]]:
     """*entries* of one category in pieces that can be folded.
 
     An undo of an entry from before its run begins a new one: which pins that remap moved last is known only once what
-    stands before the undo is applied.
+    stands before the undo is applied. is_told: the return of a value that was inactivated begins one too.
     """
     found: list[list[JournalEntry]] = []
     seqs: set[int] = set()
+    inactivated: set[int] = set()
     for entry in entries:
-        if not found or (entry.operation == "undo" and entry.undoes not in seqs):
+        reaches_back = entry.operation == "undo" and entry.undoes not in seqs
+        if not found or reaches_back or (entry.operation == "restore" and entry.id in inactivated):
             found.append([])
-            seqs = set()
+            seqs, inactivated = set(), set()
         found[-1].append(entry)
         seqs.add(entry.seq)
+        if is_told and entry.operation == "inactivate":
+            inactivated.add(entry.id)
     return found
 
 
@@ -104,15 +111,13 @@ def settlement(
     later: values that journal entries still to be applied move on; chains end there, for those entries leave receipts.
     """
     places: dict[int, Place] = {}
-    involved: set[int] = set()
     for value in values:
         way = _way(value, available=available, nodes=nodes, later=later)
         if way is None or way[-1] == value:
             continue
         *passed, end = way
         places[value] = Place(end, None if end is not None else passed[-1])
-        involved.update(step for step in way if step is not None)
-    return Transfer(category, places, {}, frozenset(involved))
+    return Transfer(category, places, {})
 
 
 def _way(
@@ -136,7 +141,10 @@ def _way(
     return way
 
 
+def _kept(place: Place) -> Place:
+    return place if place.value is not None else replace(place, value=place.inactivated)
+
+
 def _transfer(category: int, run: Sequence[JournalEntry]) -> Transfer:
     folded = fold(run)
-    named = {entry.id for entry in run} | {entry.remapped_to for entry in run if entry.remapped_to is not None}
-    return Transfer(category, folded.places, folded.returns, frozenset(named))
+    return Transfer(category, folded.places, folded.returns)

@@ -14,6 +14,7 @@ from replicator import ColumnBinding, LinkBinding, Policy, ReplicaStore, migrati
 
 CATEGORY = 17
 TENANT = 1
+TENANTS = {1: "acme", 2: "other"}
 
 app_migrations = Migrations("tests.app")
 
@@ -38,6 +39,7 @@ def quotes(policy: Policy = "unhook") -> ColumnBinding:
         key="id",
         column="value",
         category_column="category",
+        tenant_column="tenant",
         label_column="text",
         on_inactivation=policy,
     )
@@ -51,6 +53,7 @@ def articles(policy: Policy = "unhook") -> LinkBinding:
         value_column="value",
         objects="articles",
         category_column="category",
+        tenant_column="tenant",
         label_column="title",
         on_inactivation=policy,
     )
@@ -75,7 +78,7 @@ class App:
     def __init__(self, database: EmbeddedDatabase, tenant: int = TENANT) -> None:
         self.database = database
         self.tenant = tenant
-        self.store = ReplicaStore(database, tenant)
+        self.store = ReplicaStore(database, TENANTS[tenant], tenant)
 
     def add_quote(self, value: int | None, category: int = CATEGORY) -> int:
         with self.database.write() as db:

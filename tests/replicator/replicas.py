@@ -29,8 +29,13 @@ def catch_up(ats: StandIn, app: App, bindings: Sequence[Binding] | None = None) 
 
 async def ping(replicator: Replicator, *values: int) -> None:
     """What the worker does once pings for values are answered."""
-    replicator.pinged([(CATEGORY, value) for value in values], [])
+    await replicator.receive([ping_of(value) for value in values])
     await replicator.answer_pings()
+
+
+def ping_of(value: int, category: int = CATEGORY) -> str:
+    """The path of a ping."""
+    return f"/categories/byID/{category}/values/byID/{value}/deltaPings"
 
 
 def tree(app: App, category: int = CATEGORY) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import orjson
@@ -226,7 +227,7 @@ class StandIn:
 
     async def _resume(self, request: Request) -> Response:
         self._set(request, {"state": "active"})
-        return Response(status_code=204)
+        return await self._subscription(request)
 
     async def _change(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -237,10 +238,13 @@ class StandIn:
 
     async def _applied(self, request: Request) -> Response:
         self.applied.append(orjson.loads(await request.body())["seq"])
+        self._set(request, {"applied_seq": self.applied[-1]})
         return Response(status_code=204)
 
-    def _set(self, request: Request, members: dict[str, object]) -> None:
+    def _set(self, request: Request, members: dict[str, Any]) -> None:
         id_ = request.path_params["id"]
+        if "topics" in members:
+            members = {**members, "topics": tuple(members["topics"])}
         self.subscriptions[id_] = self.subscriptions[id_].model_copy(update=members)
 
     def _write(

@@ -13,7 +13,7 @@ def test_a_testimonial_without_a_value_cannot_be_put_into_a_category_that_is_not
     store.registry.add_tenant("acme")
     nowhere = Pinned(id=1, author="Jake", text="It is great here", category=17, value=None)
 
-    with store.write(store.registry.tenant_key("acme")) as unit:
+    with store.write("acme") as unit:
         with pytest.raises(UnknownCategory):
             unit.change_testimonial(nowhere, {"category": 999_999})
         assert unit.change_testimonial(nowhere, {"author": "Jo"}).author == "Jo"

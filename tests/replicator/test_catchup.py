@@ -11,11 +11,12 @@ import sqlite_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catrelay.journal import Place
 from catrelay.models import JournalEntry
 from catrelay.problems import NotFound, ServiceUnreachable, Unavailable
 from replicator import Transfer
 from tests.replicator.objects import CATEGORY, App, ObjectOracle, Pin, app_database, quotes
-from tests.replicator.replicas import ats_tree, catch_up, ping, replicator_of, tree
+from tests.replicator.replicas import ats_tree, catch_up, ping, ping_of, replicator_of, tree
 from tests.replicator.standin import ORGS, StandIn
 from tests.strategies import journals
 
@@ -325,9 +326,12 @@ def test_a_category_made_since_is_loaded_when_one_of_its_values_is_pinged(ats: S
     ats.add(81, category=18)
     ats.add(82, category=18)
     replicator = replicator_of(ats, app)
-    replicator.pinged([(18, 81)], [18])
 
-    asyncio.run(replicator.answer_pings())
+    async def be_pinged() -> None:
+        await replicator.receive([ping_of(81, 18), "/categories/byID/18/deltaPings"])
+        await replicator.answer_pings()
+
+    asyncio.run(be_pinged())
 
     assert tree(app, 18) == {81: "Value 81", 82: "Value 82"}
 
@@ -357,10 +361,8 @@ def test_a_pinged_value_is_fetched_after_the_journal_was_read(ats: StandIn, app:
 
 
 def test_cursor_and_transfer_are_one_transaction(ats: StandIn, app: App) -> None:
-    def failing(db: sqlite_utils.Database, entries: Sequence[JournalEntry], settled: Sequence[Transfer]) -> int:
-        if entries:
-            raise RuntimeError("the app cannot follow")
-        return 0
+    def failing(db: sqlite_utils.Database, transfers: Sequence[Transfer]) -> int:
+        raise RuntimeError("the app cannot follow")
 
     catch_up(ats, app, [quotes(), failing])
     quote = app.add_quote(1)
@@ -375,25 +377,25 @@ def test_cursor_and_transfer_are_one_transaction(ats: StandIn, app: App) -> None
     assert app.quotes() == {quote: 2}
 
 
-def test_a_callable_is_given_entries_and_after_a_resynchronisation_places(ats: StandIn, app: App) -> None:
-    given_entries: list[int] = []
-    given_places: list[dict[int, int | None]] = []
+def test_a_callable_is_given_transfers_with_receipts_and_after_a_resynchronisation_without(
+    ats: StandIn, app: App
+) -> None:
+    given: list[dict[int, Place]] = []
 
-    def follow(db: sqlite_utils.Database, entries: Sequence[JournalEntry], settled: Sequence[Transfer]) -> int:
-        given_entries.extend(entry.seq for entry in entries)
-        given_places.extend({value: place.value for value, place in moves.places.items()} for moves in settled)
+    def follow(db: sqlite_utils.Database, transfers: Sequence[Transfer]) -> int:
+        given.extend(dict(moves.places) for moves in transfers)
         return 7
 
     catch_up(ats, app, [follow])
     ats.remap(1, 2)
     catch_up(ats, app, [follow])
-    assert given_entries == [1]
+    assert given == [{1: Place(2, remaps=(1,))}]
 
     ats.remap(2, 3)
     ats.compact()
     catch_up(ats, app, [follow])
-    assert given_places[-1] == {2: 3}
-    assert replicator_of(ats, app).status().moved == 7 * (1 + len(given_places))
+    assert given[1:] == [{2: Place(3)}]
+    assert replicator_of(ats, app).status().moved == 14
 
 
 def test_while_the_ats_is_away_nothing_is_lost(ats: StandIn, app: App) -> None:

@@ -49,7 +49,7 @@ def test_a_replica_that_drifted_is_repaired(ats: StandIn, app: App) -> None:
     trees_fetched(ats)
     with app.store.write() as unit:
         unit.remove_values(CATEGORY, [3])
-        unit.db.execute("UPDATE replica_values SET document = replace(document, 'Value 90', 'Drifted')")
+        unit.connection.run("UPDATE replica_values SET document = replace(document, 'Value 90', 'Drifted')")
 
     catch_up(ats, app)
 

@@ -66,7 +66,7 @@ def page_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             with start_blocking_portal() as portal:  # not asyncio.run(): a browser may be open already
                 portal.call(reported, ats)
-            with store.write(store.registry.tenant_key("acme")) as unit:
+            with store.write("acme") as unit:
                 for author, text, category, value in VOICES:
                     unit.add_testimonial(NewTestimonial(author=author, text=text, category=category, value=value))
             yield root

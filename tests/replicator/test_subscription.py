@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from catrelay.problems import Forbidden, Unavailable
-from tests.replicator.objects import CATEGORY, App
-from tests.replicator.replicas import PUBLIC_URL, ats_tree, catch_up, replicator_of, tree
+from tests.replicator.objects import App
+from tests.replicator.replicas import PUBLIC_URL, ats_tree, catch_up, ping_of, replicator_of, tree
 from tests.replicator.standin import StandIn
 
 
@@ -104,22 +104,24 @@ def test_the_worker_answers_pings_after_its_first_catch_up(ats: StandIn, app: Ap
     async def follow() -> None:
         replicator = replicator_of(ats, app)
         reported = asyncio.Event()
-        ats.meanwhile = lambda path: reported.set() if path.endswith("/applied") else None
+        started = asyncio.Event()
+        events = {"/categories": started, "/subscriptions/byID/1/applied": reported}
+        ats.meanwhile = lambda path: events[path].set() if path in events else None
         async with asyncio.timeout(30), replicator.lifespan():
-            await reported.wait()
-            reported.clear()
+            await started.wait()
             ats.remap(1, 2)
-            replicator.pinged([(CATEGORY, 1)], [])
+            await replicator.receive([ping_of(1)])
             await reported.wait()
 
     asyncio.run(follow())
 
     assert app.quotes() == {quote: 2}
-    assert ats.applied == [0, 0, 1]
+    assert ats.applied == [0, 1]
 
 
 def test_the_worker_remembers_why_it_could_not_catch_up_and_tries_again(ats: StandIn, app: App) -> None:
     errors: list[str | None] = []
+    pinging: list[asyncio.Future[None]] = []
 
     async def follow() -> None:
         replicator = replicator_of(ats, app)
@@ -128,7 +130,7 @@ def test_the_worker_remembers_why_it_could_not_catch_up_and_tries_again(ats: Sta
         def be_away_at_first(path: str) -> None:
             errors.append(replicator.status().last_error)
             if len(errors) == 1:
-                replicator.pinged([(CATEGORY, 1)], [])  # so that it does not wait before it tries again
+                pinging.append(asyncio.ensure_future(replicator.receive([ping_of(1)])))  # so that it does not wait
                 raise Unavailable("The stand-in is away")
             if path.endswith("/applied"):
                 reported.set()

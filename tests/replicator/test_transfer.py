@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catrelay.models import JournalEntry, Operation
 from replicator import ColumnBinding, LinkBinding, Policy
-from replicator.domain.transfers import transfers
+from replicator.moving import Mover
 from tests.replicator.objects import CATEGORY, App, ObjectOracle, Pin, app_database, articles, quotes
 from tests.strategies import journals
 
@@ -20,7 +20,9 @@ VALUES = range(1, 6)
 
 def apply(app: App, binding: ColumnBinding | LinkBinding, entries: list[JournalEntry]) -> int:
     with app.store.write() as unit:
-        return sum(unit.transfer(binding, moves) for moves in transfers(entries, binding.on_inactivation))
+        before = unit.state().moved
+        Mover([binding]).follow(unit, entries)
+        return unit.state().moved - before
 
 
 @st.composite

@@ -1,0 +1,85 @@
+"""Letting the app's objects follow: all bindings, in the transaction of the caller."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catrelay.models import JournalEntry
+from replicator.bindings import Binding, ColumnBinding, JsonBinding, LinkBinding, TableBinding, policy_of
+from replicator.domain.transfers import Transfer, transfers
+from replicator.store import Unit
+from replicator.transfer import transfer
+
+TABLE_BINDINGS = (ColumnBinding, LinkBinding, JsonBinding)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A transfer of the objects of one binding. objects: how many moved; 0 before they do."""
+
+    binding: TableBinding
+    transfer: Transfer
+    objects: int = 0
+
+
+Hook = Callable[[Any, Moved], None]
+"""Called with the transaction (see `CallableBinding`). An exception takes the whole transaction back."""
+
+
+class Mover:
+    """before, after: called for each transfer of a table's objects."""
+
+    def __init__(self, bindings: Sequence[Binding], before: Hook | None = None, after: Hook | None = None) -> None:
+        self._bindings = bindings
+        self._before = before
+        self._after = after
+
+    def follow(self, unit: Unit, entries: Sequence[JournalEntry]) -> None:
+        """As *entries*, ascending by seq, say."""
+        for binding in self._bindings:
+            if isinstance(binding, TABLE_BINDINGS):
+                is_told = callable(binding.on_inactivation)
+                mine = [entry for entry in entries if binding.covers(entry.category)]
+                self._carry_out(unit, binding, transfers(mine, policy_of(binding), is_told=is_told))
+            else:
+                self._call(unit, binding, transfers(entries))
+
+    def settle(self, unit: Unit, moves: Sequence[Transfer]) -> None:
+        """In want of entries, as the values' own states say."""
+        if not moves:
+            return
+        for binding in self._bindings:
+            if isinstance(binding, TABLE_BINDINGS):
+                keeps = policy_of(binding) == "keep"
+                self._carry_out(unit, binding, [each.keeping() if keeps else each for each in moves])
+            else:
+                self._call(unit, binding, moves)
+
+    def pinned_values(self, unit: Unit, category: int) -> set[int]:
+        """The values that objects are pinned to."""
+        return {
+            value
+            for binding in self._bindings
+            if isinstance(binding, TABLE_BINDINGS) and binding.covers(category)
+            for value in unit.pinned_values(binding, category)
+        }
+
+    def _carry_out(self, unit: Unit, binding: TableBinding, moves: Iterable[Transfer]) -> None:
+        table = unit.table(binding)
+        for each in moves:
+            if not binding.covers(each.category):
+                continue
+            if self._before is not None:
+                self._before(unit.native, Moved(binding, each))
+            parameters = unit.parameters(binding, each.category)
+            moved = transfer(unit.connection, parameters, binding, table, each)
+            if moved:
+                unit.note_moved(moved)
+            if self._after is not None:
+                self._after(unit.native, Moved(binding, each, moved))
+
+    def _call(self, unit: Unit, binding: Callable[[Any, Sequence[Transfer]], int], moves: Sequence[Transfer]) -> None:
+        if moves:
+            moved = binding(unit.native, moves)
+            if moved:
+                unit.note_moved(moved)
