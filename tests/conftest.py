@@ -13,6 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.mariadb import fresh_mariadb_database, mariadb_server
 from tests.postgres import fresh_database, postgres_server
 
 if TYPE_CHECKING:
@@ -88,6 +89,24 @@ def postgres_server_url() -> Iterator[str]:
 def postgres_database(postgres_server_url: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
     with fresh_database(postgres_server_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server_url() -> Iterator[str]:
+    """A MariaDB server, one for each test process that asks for it, like PostgreSQL's."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(mariadb_server())
+        except (OSError, RuntimeError) as error:
+            pytest.skip(f"MariaDB does not start here: {error}")
+        yield url
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server_url: str) -> Iterator[str]:
+    """The URL of an empty MariaDB database of this test's own."""
+    with fresh_mariadb_database(mariadb_server_url) as url:
         yield url
 
 
