@@ -29,9 +29,8 @@ from ats_stub.store.subscription_rows import (
     rows_of,
 )
 from ats_stub.store.subscriptions import topics_of
-from ats_stub.store.windows import Log, Windows, read_log
+from ats_stub.store.windows import Log, Windows
 from catrelay.database import Database
-from catrelay.lookup import Lookup
 
 subscriptions = schema.subscriptions
 
@@ -94,7 +93,6 @@ class DeliveryStore:
         self._owner = owner
         self._lease = lease
         self._unseal = unseal
-        self._ready = Lookup(database, READY)
         self._windows = Windows()
         self._leases: dict[Key, datetime] = {}
         self._quiet: dict[Group, Place] = {}
@@ -106,38 +104,44 @@ class DeliveryStore:
         ready: list[Key] = []
         behind: list[Behind] = []
         moments: list[datetime] = []
-        for tenant, cursor, cursor_object, topics, number, moment in self._ready.rows(now=now, owner=self._owner):
-            if topics is not None:
-                behind.append(Behind(Group(tenant, Place(cursor, cursor_object), topics), number))
-            elif tenant is not None:
-                ready.append(Key(tenant, number))
-            elif moment is not None:
-                moments.append(moment)
-        ready.extend(self._members(behind, now))
+        with self._database.look() as connection:
+            for row in READY.rows(connection, now=now, owner=self._owner):
+                tenant, cursor, cursor_object, topics, position, orgs_category, members, number, moment = row
+                if topics is not None:
+                    group = Group(tenant, Place(cursor, cursor_object), topics)
+                    only = number if members == 1 else None
+                    behind.append(Behind(group, Log(tenant, position, orgs_category), only))
+                elif tenant is not None:
+                    ready.append(Key(tenant, number))
+                elif moment is not None:
+                    moments.append(moment)
+            ready.extend(self._members(connection, behind, now))
         if self._quiet:
             moments.append(self._advance(now))
         return list(dict.fromkeys(ready)), min(moments, default=None)
 
-    def _members(self, behind: Iterable[Behind], now: datetime) -> list[Key]:
+    def _members(self, connection: Connection, behind: Iterable[Behind], now: datetime) -> list[Key]:
         """Those of groups that something is to be sent to."""
         self._quiet = {each.group: self._quiet[each.group] for each in behind if each.group in self._quiet}
-        unknown = [each for each in behind if self._quiet.get(each.group, each.group.cursor).position < each.position]
-        if not unknown:
-            return []
         found: list[Key] = []
-        with self._database.look() as connection:
-            logs = _logs(connection, {each.group.tenant for each in unknown})
-            for group in (each.group for each in unknown if each.group.tenant in logs):
-                log = logs[group.tenant]
-                cursor = self._quiet.get(group, group.cursor)
-                window = self._windows.after(connection, log, cursor, topics_of(group.topics), now)
-                if window.pings:
-                    self._quiet.pop(group, None)
-                    members = MEMBERS.rows(connection, **members_of(group), now=now, owner=self._owner)
-                    found.extend(Key(group.tenant, subscription) for (subscription,) in members)
-                else:
-                    self._quiet[group] = window.end
+        for each in behind:
+            cursor = self._quiet.get(each.group, each.group.cursor)
+            if cursor.position >= each.log.position:
+                continue
+            window = self._windows.after(connection, each.log, cursor, topics_of(each.group.topics), now)
+            if window.pings:
+                self._quiet.pop(each.group, None)
+                found.extend(self._members_of(connection, each, now))
+            else:
+                self._quiet[each.group] = window.end
         return found
+
+    def _members_of(self, connection: Connection, behind: Behind, now: datetime) -> Iterable[Key]:
+        tenant = behind.group.tenant
+        if behind.only is not None:
+            return [Key(tenant, behind.only)]
+        members = MEMBERS.rows(connection, **members_of(behind.group), now=now, owner=self._owner)
+        return [Key(tenant, subscription) for (subscription,) in members]
 
     def _advance(self, now: datetime) -> datetime:
         """Bring quiet groups on, if it is time. Returns when it will be."""
@@ -179,12 +183,10 @@ class DeliveryStore:
         ours = [row for row in rows_of(connection, keys) if row.leased_by == self._owner]
         due = [row for row in ours if row.next_attempt is None or row.next_attempt <= now]
         failed = failed_of(connection, [row.key for row in due if row.next_retry is not None])
-        logs = _logs(connection, {row.tenant for row in due})
         jobs = {
             row.key: job
             for row in due
-            if row.tenant in logs
-            for job in [self._job(connection, row, logs[row.tenant], failed.get(row.key, []), now)]
+            for job in [self._job(connection, row, failed.get(row.key, []), now)]
             if job is not None
         }
         return set(keys) - {row.key for row in ours}, jobs
@@ -193,12 +195,11 @@ class DeliveryStore:
         self,
         connection: Connection,
         row: SubscriptionRow,
-        log: Log,
         failed: Sequence[Failure],
         now: datetime,
     ) -> Job | None:
         cursor = Place(row.cursor, row.cursor_object)
-        window = self._windows.after(connection, log, cursor, topics_of(row.topics), now)
+        window = self._windows.after(connection, row.log, cursor, topics_of(row.topics), now)
         work = work_of(
             row.health,
             cursor,
@@ -220,7 +221,7 @@ class DeliveryStore:
             replays=row.replays,
             attempted=row.attempted,
             work=work,
-            is_all=window.end.position >= log.position,
+            is_all=window.end.position >= row.log_position,
         )
 
     def renew(self, keys: Collection[Key], now: datetime) -> None:
@@ -294,8 +295,3 @@ def _store_failures(connection: Connection, results: Sequence[Result], now: date
     forget_all(connection, ended)
     retry_all(connection, retried, now)
     note_retry(connection, {*ended, *retried, *(key for key, _ in (*gone, *failures))})
-
-
-def _logs(connection: Connection, tenants: Collection[int]) -> dict[int, Log]:
-    logs = (read_log(connection, tenant) for tenant in tenants)
-    return {log.tenant: log for log in logs if log is not None}

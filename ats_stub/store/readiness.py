@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from ats_stub.domain.pings import Place
 from ats_stub.store import schema
+from ats_stub.store.windows import Log
 from catrelay.database import UtcDateTime
 from catrelay.statements import Statement
 
@@ -42,10 +43,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Behind:
-    """A group that is behind the last change, which is at *position*."""
+    """A group that is behind the end of its tenant's *log*. only: the id of its member, when it has no others."""
 
     group: Group
-    position: int
+    log: Log
+    only: int | None
 
 
 def free(now: "datetime | BindParameter[datetime]", owner: str | BindParameter[str]) -> ColumnElement[bool]:
@@ -64,25 +66,26 @@ _DUE = and_(WORKS, _MAY_TRY, free(_NOW, _OWNER))
 _PLACE = (subscriptions.c.tenant, subscriptions.c.cursor, subscriptions.c.cursor_object, subscriptions.c.topics)
 _NUMBER, _MOMENT, _TOPICS = cast(null(), BigInteger), cast(null(), UtcDateTime), cast(null(), Text)
 
+_LOG = (counters.c.position, counters.c.orgs_category)
 _BEHIND = (
-    select(*_PLACE, counters.c.position.label("number"), _MOMENT.label("moment"))
+    select(*_PLACE, *_LOG, func.count(), func.min(subscriptions.c.id), _MOMENT)
     .join(counters, counters.c.tenant == subscriptions.c.tenant)
     .where(_DUE, subscriptions.c.cursor < counters.c.position)
-    .group_by(*_PLACE, counters.c.position)
+    .group_by(*_PLACE, *_LOG)
 )
-_RETRIED = select(subscriptions.c.tenant, _NUMBER, _NUMBER, _TOPICS, subscriptions.c.id, _MOMENT).where(
+_NO_GROUP = (_NUMBER, _NUMBER, _TOPICS, _NUMBER, _NUMBER, _NUMBER)
+_NOBODY = (_NUMBER, *_NO_GROUP, _NUMBER)
+_RETRIED = select(subscriptions.c.tenant, *_NO_GROUP, subscriptions.c.id, _MOMENT).where(
     _DUE, subscriptions.c.next_retry <= _NOW
 )
-_NEXT_TRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_attempt)).where(
-    WORKS, subscriptions.c.next_attempt > _NOW
-)
-_NEXT_RETRY = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.next_retry)).where(
+_NEXT_TRY = select(*_NOBODY, func.min(subscriptions.c.next_attempt)).where(WORKS, subscriptions.c.next_attempt > _NOW)
+_NEXT_RETRY = select(*_NOBODY, func.min(subscriptions.c.next_retry)).where(
     WORKS, _MAY_TRY, subscriptions.c.next_retry > _NOW
 )
-_NEXT_LEASE = select(_NUMBER, _NUMBER, _NUMBER, _TOPICS, _NUMBER, func.min(subscriptions.c.leased_until)).where(
+_NEXT_LEASE = select(*_NOBODY, func.min(subscriptions.c.leased_until)).where(
     WORKS, subscriptions.c.leased_until > _NOW, subscriptions.c.leased_by != _OWNER
 )
-READY = union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY, _NEXT_LEASE)
+READY = Statement(union_all(_BEHIND, _RETRIED, _NEXT_TRY, _NEXT_RETRY, _NEXT_LEASE))
 """All there is to know after a commit, in one trip: groups that are behind, subscriptions with a ping that is due to be
 sent again, and the next moments at which something is due or another deliverer may be gone."""
 

@@ -16,10 +16,12 @@ from ats_stub.domain.delivery import Health
 from ats_stub.domain.pings import Ping
 from ats_stub.store import schema
 from ats_stub.store.readiness import WORKS, free
+from ats_stub.store.windows import Log
 from catrelay.statements import Statement
 
 table = schema.subscriptions
 failing = schema.failing_pings
+counters = schema.counters
 
 
 class Key(NamedTuple):
@@ -63,11 +65,18 @@ class SubscriptionRow(NamedTuple):
     last_success: datetime | None
     last_error: str | None
     leased_by: str | None
+    log_position: int
+    orgs_category: int
 
     @property
     def key(self) -> Key:
         """Its name."""
         return Key(self.tenant, self.id)
+
+    @property
+    def log(self) -> Log:
+        """The log that it is told of."""
+        return Log(self.tenant, self.log_position, self.orgs_category)
 
     @property
     def health(self) -> Health:
@@ -114,9 +123,12 @@ _ROWS = Statement(
     select(
         table.c.tenant,
         schema.tenants.c.name,
-        *(table.c[name] for name in SubscriptionRow._fields[2:]),
+        *(table.c[name] for name in SubscriptionRow._fields[2:-2]),
+        counters.c.position,
+        counters.c.orgs_category,
     )
     .join(schema.tenants, schema.tenants.c.tenant == table.c.tenant)
+    .join(counters, counters.c.tenant == table.c.tenant)
     .where(*_THESE, WORKS)
 )
 _FAILED = Statement(

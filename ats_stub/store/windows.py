@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import BigInteger, Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from ats_stub.domain.pings import (
     JOB_TOPICS,
@@ -28,7 +28,6 @@ from catrelay.models import Topic
 from catrelay.statements import Statement
 
 changes = schema.changes
-counters = schema.counters
 links = schema.links
 jobs = schema.jobs
 
@@ -56,11 +55,6 @@ _PAGE = Statement(
     .where(changes.c.tenant == bindparam("of_tenant"), changes.c.position > bindparam("after"))
     .order_by(changes.c.position)
     .limit(PAGE_CHANGES)
-)
-_NUMBERS = Statement(
-    select(counters.c.position, counters.c.orgs_category).where(
-        counters.c.tenant == bindparam("of_tenant", type_=BigInteger)
-    )
 )
 
 
@@ -108,12 +102,6 @@ class Windows:
             if len(self._known) > MAX_WINDOWS:
                 self._known.popitem(last=False)
         return window
-
-
-def read_log(connection: Connection, tenant: int) -> Log | None:
-    """What is known of the tenant's log; None when the tenant was removed."""
-    row = _NUMBERS.row(connection, of_tenant=tenant)
-    return None if row is None else Log(tenant, *row)
 
 
 def _holds(window: Window, log: Log, now: datetime) -> bool:

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from ats_stub.domain.pings import Place
 from ats_stub.operations.undo import undo
 from ats_stub.store import Store, open_database, open_registry
+from ats_stub.store.counters import read_counters
 from ats_stub.store.registry import MIGRATIONS
-from ats_stub.store.windows import Windows, read_log
+from ats_stub.store.windows import Log, Windows
 from catrelay.database import Database
 from catrelay.models import Rules
 from catrelay.problems import CannotUndo
@@ -66,8 +67,8 @@ def database(empty_database_url: str) -> Iterator[Database]:
 
 def test_what_was_moved_is_still_told_of(database: Database) -> None:
     with database.read() as connection:
-        log = read_log(connection, 1)
-        assert log is not None
+        counters = read_counters(connection, 1)
+        log = Log(1, counters.position, counters.orgs_category)
         window = Windows().after(connection, log, Place(0), ["jobs/open"], NOW)
 
     assert [ping.object for ping in window.pings] == [6, 8, 7]

@@ -9,15 +9,16 @@ from sqlalchemy import delete
 from ats_stub.domain.pings import Ping, Place
 from ats_stub.store import Store, schema
 from ats_stub.store.changes import Change
+from ats_stub.store.counters import read_counters
 from ats_stub.store.windows import (
     MAX_AGE,
     MAX_WINDOW_CHANGES,
     MAX_WINDOW_PINGS,
     MAX_WINDOWS,
     PAGE_CHANGES,
+    Log,
     Window,
     Windows,
-    read_log,
 )
 from catrelay.models import Topic
 from catrelay.tokens import Access
@@ -36,8 +37,8 @@ def after(store: Store, access: Access) -> After:
 
     def read(cursor: Place, *topics: Topic, now: datetime = NOW) -> Window:
         with store.database.read() as connection:
-            log = read_log(connection, access.tenant_id)
-            assert log is not None
+            counters = read_counters(connection, access.tenant_id)
+            log = Log(access.tenant_id, counters.position, counters.orgs_category)
             return windows.after(connection, log, cursor, topics, now)
 
     return read
@@ -207,8 +208,3 @@ def test_only_the_latest_windows_are_held(store: Store, access: Access, after: A
     again = [after(Place(position), "orgs") for position in reversed(range(MAX_WINDOWS + 1))]
 
     assert [one is other for one, other in zip(windows, reversed(again), strict=True)] == [False] + [True] * MAX_WINDOWS
-
-
-def test_a_tenant_that_was_removed_has_no_log(store: Store) -> None:
-    with store.database.read() as connection:
-        assert read_log(connection, 999) is None
