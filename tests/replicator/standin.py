@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -29,11 +30,14 @@ RULES = Rules(mandatory=False, can_multi_select=True, leaf_selection_only=False)
 class StandIn:
     """plain: it speaks the unmarked part of the contract only. is_away: it answers 503 to everything.
 
-    digests: it sums up its trees.
+    digests: it sums up its trees. versions: it tells at once which categories changed. branches: it gives some branches
+    of a tree alone; those asked for are noted in *branches_given*.
     """
 
     plain: bool = False
     digests: bool = False
+    versions: bool = False
+    branches: bool = False
     is_away: bool = False
     takes_subscriptions: bool = True
     epoch: str = "first"
@@ -45,6 +49,7 @@ class StandIn:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     applied: list[int] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    branches_given: list[str] = field(default_factory=list)
     # Called at the beginning of each answer, as if others wrote meanwhile.
     meanwhile: Callable[[str], None] = lambda path: None
 
@@ -113,6 +118,7 @@ class StandIn:
             "": (self._discovery, "GET"),
             "/categories": (self._categories, "GET"),
             "/categories/remapped": (self._tenant_journal, "GET"),
+            "/categories/versions": (self._versions, "GET"),
             one: (self._tree, "GET"),
             f"{one}/digest": (self._digest, "GET"),
             f"{one}/remapped": (self._journal, "GET"),
@@ -148,8 +154,31 @@ class StandIn:
     async def _discovery(self, _: Request) -> Response:
         if self.plain:
             raise NotFound("A plain ATS does not describe itself")
-        capabilities = ["remapped.tenant", *(["values.digest"] if self.digests else [])]
+        more = {
+            "values.digest": self.digests,
+            "categories.versions": self.versions,
+            "values.branches": self.branches,
+        }
+        capabilities = ["remapped.tenant", *(name for name, can in more.items() if can)]
         return _json({"service": "ats", "version": "1", "orgsCategory": ORGS, "capabilities": capabilities})
+
+    async def _versions(self, _: Request) -> Response:
+        if not self.versions:
+            raise NotFound("It does not tell")
+        versions = [
+            {"id": category, "version": self._version(category)} for category in sorted({*self.categories, ORGS})
+        ]
+        return self._as_of_now({"epoch": self.epoch, "seq": len(self.journal), "categories": versions})
+
+    def _version(self, category: int) -> str:
+        """Another one after each change: also when the values are the same again."""
+        seen = [
+            self.epoch,
+            self.categories.get(category),
+            sorted((key, repr(value)) for key, value in self.values.items() if key[0] == category),
+            [entry.seq for entry in self.journal if entry.category == category],
+        ]
+        return sha256(repr(seen).encode()).hexdigest()
 
     async def _categories(self, _: Request) -> Response:
         return self._as_of_now([category.to_document() for category in self.categories.values()])
@@ -162,7 +191,12 @@ class StandIn:
         category = request.path_params.get("category", ORGS)
         if category not in {*self.categories, ORGS}:
             raise NotFound("no such category")
-        return self._as_of_now(nested(self._documents(category)))
+        tree = nested(self._documents(category))
+        if "branches" in request.query_params and self.branches:
+            self.branches_given.append(request.query_params["branches"])
+            roots = self.branches_given[-1].split(",")
+            tree = [root for root in tree if str(root["id"]) in roots]
+        return self._as_of_now(tree)
 
     async def _digest(self, request: Request) -> Response:
         category = request.path_params.get("category", ORGS)
