@@ -301,16 +301,17 @@ class JsonTable(Table):
 
 def moved_elements(array: list[Any], moves: list[tuple[int, int | None]], ends: set[int]) -> list[Any]:
     """*array* after *moves*, (from, to) each, of its object. ends: the values that its receipts end at, which stay."""
-    targets: dict[int, list[int]] = {}
+    targets: dict[int, set[int]] = {}
     for source, target in moves:
-        targets.setdefault(source, []).extend([] if target is None else [target])
+        targets.setdefault(source, set()).update(() if target is None else (target,))
     found: list[Any] = []
     for element in array:
         leaves = type(element) is int and element in targets
-        stays = [element] if not leaves or element in ends else []
-        arriving = sorted(set(targets[element])) if leaves else []
-        found += [each for each in [*stays, *arriving] if type(each) is not int or each not in found]
-    return found
+        if not leaves or element in ends:
+            found.append(element)
+        if leaves:
+            found += sorted(targets[element])
+    return [each for place, each in enumerate(found) if type(each) is not int or each not in found[:place]]
 
 
 def table_of(binding: TableBinding, connection: Connection) -> Table:

@@ -54,11 +54,11 @@ def transfer(
     table.follow(parameters)
     if binding.on_inactivation == "delete" and any(step.after.value is None for step in steps):
         table.delete_lost(parameters)
-    way.forget_lost(steps)
     for step in steps:
         if told is not None and step.after.inactivated is not None:
             for page in way.released(step):
                 told(connection.native, Inactivation(binding.kind, moves.category, step.after.inactivated, page))
+    way.forget_lost(steps)
     way.end()
     return moved
 
