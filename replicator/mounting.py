@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from catrelay.asgi import exception_handlers
+from catrelay.receiving import MAX_BODY_BYTES
 from catrelay.tokens import Access, hash_token
 
 
@@ -29,4 +30,5 @@ def mounted(routes: Sequence[BaseRoute]) -> Starlette:
     """An app that serves *routes*, wherever it is mounted; it has no lifespan of its own."""
     app = Starlette(routes=list(routes), exception_handlers=exception_handlers())
     app.router.redirect_slashes = False
+    app.state.max_body_bytes = MAX_BODY_BYTES
     return app
