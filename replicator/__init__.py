@@ -7,8 +7,10 @@ from replicator.domain.transfers import Policy, Transfer
 from replicator.moving import Moved
 from replicator.schema import migrations
 from replicator.store import ReplicaStore
+from replicator.sync import Answer, SyncReplicator
 
 __all__ = [
+    "Answer",
     "Binding",
     "CallableBinding",
     "ColumnBinding",
@@ -19,6 +21,7 @@ __all__ = [
     "Policy",
     "ReplicaStore",
     "Replicator",
+    "SyncReplicator",
     "Transfer",
     "migrations",
     "replica_routes",
