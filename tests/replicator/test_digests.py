@@ -7,9 +7,6 @@ from tests.replicator.replicas import ats_tree, catch_up, tree
 from tests.replicator.standin import ORGS, StandIn
 
 
-# An ATS that sums up trees
-
-
 @pytest.fixture
 def ats() -> StandIn:
     ats = StandIn(digests=True)
@@ -105,9 +102,6 @@ def test_a_category_that_goes_is_dropped(ats: StandIn, app: App) -> None:
     with app.store.read() as unit:
         assert [category.id for category in unit.categories()] == [CATEGORY]
     assert tree(app, 18) == {}
-
-
-# An ATS that tells versions, and gives branches
 
 
 @pytest.fixture
