@@ -4,6 +4,7 @@ from replicator.api import replica_routes
 from replicator.app import Replicator
 from replicator.bindings import Binding, CallableBinding, ColumnBinding, Inactivation, JsonBinding, LinkBinding
 from replicator.domain.transfers import Policy, Transfer
+from replicator.metrics import ReplicaMetrics
 from replicator.moving import Moved
 from replicator.schema import migrations
 from replicator.store import ReplicaStore
@@ -19,6 +20,7 @@ __all__ = [
     "LinkBinding",
     "Moved",
     "Policy",
+    "ReplicaMetrics",
     "ReplicaStore",
     "Replicator",
     "SyncReplicator",

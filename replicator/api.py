@@ -38,6 +38,7 @@ from catrelay.trees import nested
 from replicator.bindings import policy_of
 from replicator.domain.related import MAX_LABELS, Holding, change_impact, summary
 from replicator.moving import TABLE_BINDINGS
+from replicator.page import StatusPage
 from replicator.store import MAX_PINGS_KEPT, Unit
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def replica_routes(guard: Guard, find: Find, *, ping_tolerance: timedelta = TOLE
     """
     api = _ReplicaApi(find)
     read = guard.read
+    for_people = [Middleware(StatusPage, guard, api.of)]
     signed = [Middleware(PingReceiver(api.secrets, tolerance=ping_tolerance, max_body_bytes=None))]
     return [
         *(resource(f"/t/{{tenant}}{path}/deltaPings", post=api.ping, middleware=signed) for path in PINGED),
@@ -87,7 +89,7 @@ def replica_routes(guard: Guard, find: Find, *, ping_tolerance: timedelta = TOLE
             for path in VALUES
         ),
         resource("/t/{tenant}/replica/categories/byID/{category}/values", get=read(api.values)),
-        resource("/t/{tenant}/replica/status", get=read(api.status)),
+        resource("/t/{tenant}/replica/status", get=read(api.status), middleware=for_people),
         resource("/t/{tenant}/replica/pings", get=read(api.pings)),
     ]
 
@@ -102,18 +104,18 @@ class _ReplicaApi:
 
         It needs no token but a signature. Its body is a hint: the present state is fetched from the ATS.
         """
-        return await _received(self._of(request), [_path_below_tenant(request)])
+        return await _received(self.of(request), [_path_below_tenant(request)])
 
     @answers(None, takes=WEBHOOK_HEADERS, reads=PingBatch, problems=[Unauthorized, Conflict])
     async def ping_batch(self, request: Request) -> Response:
         """Hear of many changes at once."""
         batch = parse_body(await read_body(request, media_types=None), PingBatch)
-        return await _received(self._of(request), [ping.path for ping in batch.pings])
+        return await _received(self.of(request), [ping.path for ping in batch.pings])
 
     @answers(RelatedData)
     def summary(self, request: Request) -> Response:
         """What this app holds on the value, as Markdown and as counts. 404: nothing."""
-        replicator = self._of(request)
+        replicator = self.of(request)
         with replicator.store.read() as unit:
             category, value = _value_in(request, unit)
             found = summary(_name(unit, category, value), _holdings(unit, replicator, category, value))
@@ -122,7 +124,7 @@ class _ReplicaApi:
     @answers(RelatedData)
     def change_impact(self, request: Request, body: CategoryValueWrite) -> Response:
         """What making the value as the body says would do here. 404: nothing. Changes nothing."""
-        replicator = self._of(request)
+        replicator = self.of(request)
         with replicator.store.read() as unit:
             category, value = _value_in(request, unit)
             if body.id not in (None, value):
@@ -136,20 +138,20 @@ class _ReplicaApi:
     def values(self, request: Request) -> Response:
         """The replica's tree of available values."""
         category = path_id(request, "category")
-        with self._of(request).store.read() as unit:
+        with self.of(request).store.read() as unit:
             if category != unit.state().orgs_category and category not in {each.id for each in unit.categories()}:
                 raise NotFound(f"The replica has no category {category}")
             return json_response(orjson.dumps(nested(value.to_document() for value in unit.available_values(category))))
 
     @answers(ReplicaStatus, problems=[NotFound])
     def status(self, request: Request) -> Response:
-        """How the replica stands."""
-        return model_response(self._of(request).status())
+        """How the replica stands; as a page for who asks for `text/html`."""
+        return model_response(self.of(request).status())
 
     @answers(ReceivedPings, problems=[NotFound])
     def pings(self, request: Request, query: PingsQuery) -> Response:
         """The pings that are still remembered, by id."""
-        with self._of(request).store.read() as unit:
+        with self.of(request).store.read() as unit:
             found = unit.pings_after(query.gt_id, limit=query.limit + 1)
         page, more = tuple(found[: query.limit]), len(found) > query.limit
         path = f"{request.url.path}?gtID={page[-1].id}&limit={query.limit}" if more else None
@@ -164,7 +166,8 @@ class _ReplicaApi:
             subscription = unit.subscription()
         return [subscription.secret] if subscription else []
 
-    def _of(self, request: Request) -> "Replicator":
+    def of(self, request: Request) -> "Replicator":
+        """The replicator of the path's tenant."""
         tenant = request.path_params["tenant"]
         replicator = self._find(tenant)
         if replicator is None:

@@ -23,6 +23,7 @@ from replicator.bindings import Binding
 from replicator.catchup import CatchUp
 from replicator.domain.pace import jittered, retry_after
 from replicator.domain.pings import meant_by
+from replicator.metrics import metrics_route
 from replicator.mounting import OneToken, mounted
 from replicator.moving import Hook, Mover
 from replicator.source import Source
@@ -87,7 +88,7 @@ class Replicator:
         self.store = store if isinstance(store, ReplicaStore) else ReplicaStore.of(store, self.tenant)
         self.bindings = tuple(bindings)
         self.now = now
-        self._interval = interval
+        self.interval = interval
         self._resync_delay = resync_delay
         self._handover = handover
         self._chance = chance
@@ -101,6 +102,7 @@ class Replicator:
         self._subscriber = (
             None if public_url is None else Subscriber(self._ats, self.store, public_url, topics, in_thread)
         )
+        self.failures = 0
         self._name = uuid4().hex
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -109,8 +111,9 @@ class Replicator:
 
     @property
     def app(self) -> Starlette:
-        """An ASGI app to mount: pings in; what the app holds on a value, replica and status out."""
-        return mounted(self.routes(Guard(OneToken(self.tenant, self._read_token))))
+        """An ASGI app to mount: pings in; what the app holds on a value, replica, status and `/metrics` out."""
+        guard = Guard(OneToken(self.tenant, self._read_token))
+        return mounted([*self.routes(guard), metrics_route(self, guard)])
 
     def routes(self, guard: Guard, *, ping_tolerance: timedelta = TOLERANCE) -> list[Route]:
         """What the app serves for it, whole paths. An app with several tenants takes `replica_routes` instead.
@@ -164,12 +167,13 @@ class Replicator:
                         continue
                     if self._time() >= due or failures:
                         await self.catch_up()
-                        due = self._time() + jittered(self._interval, self._chance()).total_seconds()
+                        due = self._time() + jittered(self.interval, self._chance()).total_seconds()
                     else:
                         await self.answer_pings()
                     failures = 0
                 except Exception as error:  # noqa: BLE001 - a worker's outermost loop: whatever it was, it is tried again
                     failures += 1
+                    self.failures += 1
                     due = self._time() + retry_after(failures, self._chance()).total_seconds()
                     await self._note_failure(error, failures)
                 await self._rest_until(due if failures else min(due, self._time() + self._handover.total_seconds()))

@@ -23,6 +23,7 @@ from catrelay.demo.stage import eventually
 from catrelay.models import CategoryValueWrite, CategoryWrite
 from catrelay.problems import Problem
 from catrelay.settings import ServiceSettings
+from replicator import ReplicaMetrics
 from tests.system.suites import free_base_port
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +137,12 @@ def test_every_documented_setting_is_one() -> None:
             names.update(re.findall(r"CATRELAY_\w+", f"{option.envvar} {getattr(option, 'help', '')}"))
 
     assert documented - names - {"CATRELAY_PUBLISHED_SCHEMAS"} == set()
+
+
+def test_every_metric_of_replicas_is_documented() -> None:
+    names = [f"{each.name}_total" if each.type == "counter" else each.name for each in ReplicaMetrics(list).describe()]
+
+    assert [name for name in names if f"`{name}`" not in CONTRACT] == []
 
 
 def test_every_problem_type_has_a_heading_and_every_heading_is_one() -> None:

@@ -12,8 +12,9 @@ from starlette.staticfiles import StaticFiles
 
 from catrelay.asgi import Guard, create_service
 from catrelay.asgi.discovery import discovery
+from catrelay.asgi.probes import Metrics
 from catrelay.logs import configure_logs
-from replicator import replica_routes
+from replicator import ReplicaMetrics, replica_routes
 from replicator.careersite.api import CareersiteApi
 from replicator.careersite.page import CareersPage
 from replicator.careersite.settings import CareersiteSettings
@@ -26,6 +27,8 @@ def create_app(settings: CareersiteSettings, *, ats_transport: httpx.AsyncBaseTr
     store = open_store(settings.database)
     tenants = Tenants(store, settings, ats_transport)
     guard = Guard(store.registry)
+    metrics = Metrics()
+    metrics.registry.register(ReplicaMetrics(tenants.replicators))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -47,6 +50,7 @@ def create_app(settings: CareersiteSettings, *, ats_transport: httpx.AsyncBaseTr
         settings=settings,
         registry=store.registry,
         lifespan=lifespan,
+        metrics=metrics,
         title="Career site",
     )
 

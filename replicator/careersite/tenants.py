@@ -53,6 +53,10 @@ class Tenants:
         followed = self._followed.get(tenant)
         return followed.replicator if followed else None
 
+    def replicators(self) -> list[Replicator]:
+        """Of all tenants that are connected."""
+        return [followed.replicator for followed in list(self._followed.values())]
+
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         """Follow while entered."""
