@@ -35,7 +35,7 @@ DEFAULT_TOPICS: tuple[Topic, ...] = ("categories", "orgs")
 DEFAULT_INTERVAL = timedelta(seconds=60)
 DEFAULT_RESYNC_DELAY = timedelta(seconds=2)
 DEFAULT_HANDOVER = timedelta(seconds=0.5)
-LEASE = timedelta(seconds=15)
+DEFAULT_LEASE = timedelta(seconds=15)
 
 log = structlog.get_logger()
 
@@ -54,6 +54,7 @@ class Replicator:
     public_url: the app's root as the ATS reaches it, where it sends pings; None: it is asked by timer only.
     interval: how often to look without a ping, +- 20 %. resync_delay: how long to wait, at most and by chance, before
     everything is asked for anew. handover: how often the process that leads looks for pings that others received.
+    lease: how long a process leads unless it says so anew; when it dies, another begins within 4/3 of that.
     before_transfer, after_transfer: see `Hook`.
     read_token: who shows it may read what `app` tells of the replica; None: nobody.
 
@@ -74,6 +75,7 @@ class Replicator:
         interval: timedelta = DEFAULT_INTERVAL,
         resync_delay: timedelta = DEFAULT_RESYNC_DELAY,
         handover: timedelta = DEFAULT_HANDOVER,
+        lease: timedelta = DEFAULT_LEASE,
         before_transfer: Hook | None = None,
         after_transfer: Hook | None = None,
         read_token: str | None = None,
@@ -91,6 +93,7 @@ class Replicator:
         self.interval = interval
         self._resync_delay = resync_delay
         self._handover = handover
+        self._lease = lease
         self._chance = chance
         self._in_thread = in_thread
         self._read_token = read_token
@@ -163,7 +166,7 @@ class Replicator:
             while True:
                 try:
                     if not await self._in_thread(self._leads):
-                        await self._rest_until(self._time() + LEASE.total_seconds() / 3)
+                        await self._rest_until(self._time() + self._lease.total_seconds() / 3)
                         continue
                     if self._time() >= due or failures:
                         await self.catch_up()
@@ -268,13 +271,22 @@ class Replicator:
         now = self.now()
         with self.store.read() as unit:
             lease = unit.lease()
-        if not _is_due(lease, self._name, now):
+        if not self._is_due(lease, now):
             return lease is not None and lease.leader == self._name
         with self.store.write() as unit:
-            if _is_due(unit.lease(), self._name, now):  # asked again: another may have been faster
-                unit.take_lease(Lease(self._name, now + LEASE))
+            if self._is_due(unit.lease(), now):  # asked again: another may have been faster
+                unit.take_lease(Lease(self._name, now + self._lease))
                 return True
         return False
+
+    def _is_due(self, lease: Lease | None, now: datetime) -> bool:
+        """Whether the lease is to be taken, or taken anew."""
+        if lease is None or lease.until <= now:
+            return True
+        left = lease.until - now
+        # Nobody takes one for so long: the clock was ahead, and whoever took it may be gone for hours.
+        is_absurd = left > 2 * self._lease
+        return is_absurd or (lease.leader == self._name and left < self._lease / 2)
 
     def _give_up_lease(self) -> None:
         try:
@@ -306,10 +318,3 @@ class _Pending:
     paths: Sequence[str]
     lost: bool
     orgs_category: int | None
-
-
-def _is_due(lease: Lease | None, mine: str, now: datetime) -> bool:
-    """Whether the lease is to be taken, or taken anew."""
-    if lease is None or lease.until <= now:
-        return True
-    return lease.leader == mine and lease.until - now < LEASE / 2
