@@ -6,6 +6,7 @@ at all, comes to the same end.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,9 +18,9 @@ from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
 from replicator.domain.transfers import Transfer, settlement
-from replicator.domain.trees import changes, differing_branches
-from replicator.moving import Mover
-from replicator.source import MAX_BRANCHES, HistoryLost, Source
+from replicator.domain.trees import by_category, differing_branches, retired, still_unclear
+from replicator.moving import Mover, Reading
+from replicator.source import MAX_BRANCHES, HistoryLost, Source, is_last
 from replicator.store import WHOLE_TENANT, ReplicaStore, Unit
 from replicator.threads import InThread
 
@@ -34,16 +35,19 @@ MAX_FOLDED = 100_000
 
 Result = TypeVar("Result")
 Key = tuple[int, int]
+_Place = tuple[str | None, dict[int, int]]
+"""In which history, and where in it: the epoch and the cursors."""
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class _Backlog:
-    """Entries of a journal after a cursor, without a gap. is_all: up to its end."""
+    """Entries of a journal after a cursor, without a gap. last: the newest seq. is_all: up to the journal's end."""
 
     journal: int
     after: int
-    entries: Sequence[JournalEntry]
+    last: int
+    reading: Reading
     is_all: bool
 
 
@@ -125,7 +129,7 @@ class CatchUp:
             is_all = False
             while not is_all:
                 backlog = await self._backlog(journal)
-                if backlog.entries:
+                if backlog.last != backlog.after:
                     unclear |= await self._write(partial(self._apply, backlog=backlog))
                 is_all = backlog.is_all
         return unclear
@@ -133,35 +137,38 @@ class CatchUp:
     async def _backlog(self, journal: int) -> _Backlog:
         """What is to be applied next."""
         state, cursors = await self._read(lambda unit: (unit.state(), unit.cursors()))
-        cursor = cursors.get(journal, 0)
-        entries: list[JournalEntry] = []
-        while True:
-            page = await self._source.page(journal, after=entries[-1].seq if entries else cursor)
-            if page.epoch != state.epoch and page.epoch is not None:
-                raise HistoryLost(f"the ATS has another history: {page.epoch}, not {state.epoch}")
-            if page.last_seq is not None and page.last_seq < cursor:
-                raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
-            entries += page.results
-            is_all = not page.results or (page.last_seq is not None and page.results[-1].seq >= page.last_seq)
-            if is_all or len(entries) >= MAX_FOLDED:
-                await self._note_head(state.head, page.last_seq)
-                return _Backlog(journal, cursor, entries, is_all=is_all)
-
-    async def _note_head(self, known: int | None, head: int | None) -> None:
-        if head is not None and head != known:
-            await self._write(lambda unit: unit.note_head(head))
+        cursor = last = cursors.get(journal, 0)
+        reading = self._mover.reading()
+        count = 0
+        async with aclosing(self._source.pages(journal, after=cursor)) as pages:
+            async for page in pages:
+                if page.epoch != state.epoch and page.epoch is not None:
+                    raise HistoryLost(f"the ATS has another history: {page.epoch}, not {state.epoch}")
+                if page.last_seq is not None and page.last_seq < cursor:
+                    raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
+                if page.results:
+                    await self._in_thread(partial(reading.read, page.results))
+                    last = page.results[-1].seq
+                    count += len(page.results)
+                is_all = is_last(page)
+                if count >= MAX_FOLDED:
+                    break
+        if page.last_seq is not None and page.last_seq != state.head:
+            await self._write(lambda unit: unit.note_head(page.last_seq))
+        return _Backlog(journal, cursor, last, reading, is_all)
 
     def _apply(self, unit: Unit, backlog: _Backlog) -> set[Key]:
         """Cursor, receipts, objects and replica: all of it or nothing."""
-        entries = backlog.entries
         if unit.cursors().get(backlog.journal, 0) != backlog.after:
             return set()  # another process with this database was faster
-        self._mover.follow(unit, entries)
-        found = changes(entries, _known(unit, entries))
-        for category, values in found.values.items():
-            unit.save_values(category, values)
-        unit.set_cursor(backlog.journal, entries[-1].seq)
-        return set(found.unclear)
+        self._mover.follow(unit, backlog.reading)
+        unclear: set[Key] = set()
+        for category, entries in by_category(backlog.reading.last).items():
+            known = unit.known_ids(category, entries)
+            unit.retire_values(category, retired(entries, known))
+            unclear |= {(category, value) for value in still_unclear(entries, known)}
+        unit.set_cursor(backlog.journal, backlog.last)
+        return unclear
 
     # Present states
 
@@ -198,6 +205,7 @@ class CatchUp:
 
     async def _resynchronise(self) -> None:
         """Everything anew: the journal's head, then trees and, for what the app holds beyond them, each value."""
+        before = await self._read(_place)
         versions = await self._source.versions()
         categories = (await self._source.categories()).answer
         journals = self._source.journals(self._ids(categories))
@@ -209,18 +217,21 @@ class CatchUp:
         # What is in the journal by now but after the head is left to the journal: it leaves receipts.
         later = [entry for journal in journals for entry in await self._source.entries(journal, after=cursors[journal])]
         there = {} if versions is None else {each.id: each.version for each in versions.categories}
-        await self._write(lambda unit: self._install(unit, categories, fetched, later, heads, there))
+        await self._write(lambda unit: self._install(unit, before, categories, fetched, later, heads, there))
         await self._fetch(await self._read_journals(), set())
 
     def _install(
         self,
         unit: Unit,
+        before: _Place,
         categories: Sequence[Category],
         fetched: Sequence[_Fetched],
         later: Sequence[JournalEntry],
         heads: Mapping[int, JournalPage],
         versions: Mapping[int, str],
     ) -> None:
+        if _place(unit) != before:
+            return  # another process with this database was faster: its cursor must not go back
         epoch = next((page.epoch for page in heads.values()), None)
         earlier = unit.state().epoch
         if epoch != earlier:
@@ -346,12 +357,5 @@ class CatchUp:
         return await self._in_thread(carry_out)
 
 
-def _known(unit: Unit, entries: Iterable[JournalEntry]) -> dict[Key, dict[str, object]]:
-    wanted: dict[int, set[int]] = {}
-    for entry in entries:
-        wanted.setdefault(entry.category, set()).add(entry.id)
-    return {
-        (category, value): document
-        for category, values in wanted.items()
-        for value, document in unit.documents_of(category, values).items()
-    }
+def _place(unit: Unit) -> _Place:
+    return unit.state().epoch, unit.cursors()
