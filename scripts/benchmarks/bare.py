@@ -58,6 +58,16 @@ class Bare:
             self._connection.execute(statement.replace("?", "%s"), parameters)
         return time.perf_counter() - began
 
+    def insert_each(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Insert *rows* as the driver's `executemany` does, in one transaction."""
+        if isinstance(self._connection, sqlite3.Connection):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        else:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.executemany(statement.replace("?", "%s"), rows)
+
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Insert *rows* the fast way."""
         if isinstance(self._connection, sqlite3.Connection):
@@ -101,8 +111,11 @@ class Bare:
 
 
 @contextmanager
-def bare(database: str) -> Iterator[Bare]:
-    """A plain connection to the ATS's tables in *database*; on SQLite with the settings that the ATS has."""
+def bare(database: str, schema: str = SCHEMA) -> Iterator[Bare]:
+    """A plain connection to *database*; on SQLite with the settings that our services have.
+
+    schema: where PostgreSQL looks for tables; those of the ATS, unless another is named.
+    """
     if kind_of(database) == "sqlite":
         connection = sqlite3.connect(database.removeprefix(_SQLITE), isolation_level=None, timeout=60)
         connection.execute("PRAGMA journal_mode=WAL")
@@ -112,5 +125,5 @@ def bare(database: str) -> Iterator[Bare]:
         finally:
             connection.close()
     else:
-        with psycopg.connect(database, autocommit=True, options=f"-c search_path={SCHEMA}") as server:
+        with psycopg.connect(database, autocommit=True, options=f"-c search_path={schema}") as server:
             yield Bare(server)

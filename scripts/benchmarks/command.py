@@ -11,14 +11,18 @@ from pathlib import Path
 
 import psycopg
 
-from scripts.benchmarks import ats, delivery, machine
+from scripts.benchmarks import ats, delivery, machine, replicator
 from scripts.benchmarks.report import Row, table
 from scripts.benchmarks.stage import QUICK, Measurement, Sizes, Stage
 from scripts.benchmarks.tenants import compared, seed_others
 from tests.postgres import fresh_database, postgres_server
 
 DATABASES = ("sqlite", "postgresql")
-SUBJECTS: Mapping[str, Mapping[str, Measurement]] = {"ats": ats.MEASUREMENTS, "delivery": delivery.MEASUREMENTS}
+SUBJECTS: Mapping[str, Mapping[str, Measurement]] = {
+    "ats": ats.MEASUREMENTS,
+    "delivery": delivery.MEASUREMENTS,
+    "replicator": replicator.MEASUREMENTS,
+}
 NOT_AMONG_OTHERS = ("kinto", "seq")
 
 
@@ -70,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_options(subjects.add_parser(subject), list(measurements))
     among = "measure again among N other tenants"
     subjects.choices["ats"].add_argument("--tenants", type=int, default=0, metavar="N", help=among)
-    subjects.choices["delivery"].set_defaults(tenants=0)
+    for subject in SUBJECTS.keys() - {"ats"}:
+        subjects.choices[subject].set_defaults(tenants=0)
     return parser
 
 
@@ -78,7 +83,7 @@ def _add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     only = parser.add_argument("--only", action="append", choices=names, help=f"{', '.join(names)}; may be repeated")
     only.metavar = "NAME"
     parser.add_argument("--database", action="append", choices=DATABASES, help="default: both")
-    parser.add_argument("--dependents", type=int, metavar="N", help="of the remapped value; default 1,000,000")
+    parser.add_argument("--dependents", type=int, metavar="N", help="objects that move; default 1,000,000")
     parser.add_argument("--folder", type=Path, help="where the databases are put; default: where temporary files are")
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, measures nothing")
 

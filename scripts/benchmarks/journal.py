@@ -33,16 +33,16 @@ def measure(stage: Stage) -> list[Row]:
     return [Result(what, stage.kind, "s", pairs, at_most(2))]
 
 
-def page_path(after: int) -> str:
+def page_path(after: int, limit: int = PAGE_ENTRIES) -> str:
     """The page after an entry."""
-    return f"/categories/remapped?seqGt={after}&limit={PAGE_ENTRIES}"
+    return f"/categories/remapped?seqGt={after}&limit={limit}"
 
 
-def pages_seconds(line: Line, entries: int) -> float:
+def pages_seconds(line: Line, entries: int, limit: int = PAGE_ENTRIES) -> float:
     """How long it takes to read all pages."""
     began = time.perf_counter()
-    for after in range(0, entries, PAGE_ENTRIES):
-        assert line.get(page_path(after)).status == 200
+    for after in range(0, entries, limit):
+        assert line.get(page_path(after, limit)).status == 200
     return time.perf_counter() - began
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ IDLE_SECONDS = 2
 """After that long the server may be about to close the connection."""
 
 WITHOUT_BODY = (204, 304)
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,22 @@ class Target:
         assert parts.port is not None
         return parts.hostname, parts.port
 
-    def request(self, method: str, path: str, body: bytes | None = None, *, if_none_match: str = "") -> bytes:
-        """All bytes of a request."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        if_none_match: str = "",
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> bytes:
+        """All bytes of a request. headers: more of them."""
         lines = [f"{method} {self.prefix}{path} HTTP/1.1", f"host: {urlsplit(self.url).netloc}"]
         if self.authorization:
             lines.append(f"authorization: {self.authorization}")
         if if_none_match:
             lines.append(f"if-none-match: {if_none_match}")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
             lines += ["content-type: application/json", f"content-length: {len(body)}"]
         return "\r\n".join([*lines, "", ""]).encode() + (body or b"")

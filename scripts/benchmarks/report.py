@@ -98,21 +98,23 @@ class Growth:
 
 @dataclass(frozen=True)
 class Count:
-    """A row that counts what must not happen."""
+    """A row that counts what shall not happen, or not often. most: how often at most."""
 
     what: str
     database: str
     found: int
     among: str
+    most: int = 0
 
     @property
     def is_met(self) -> bool:
-        """Whether nothing was found."""
-        return self.found == 0
+        """Whether it did not happen more often."""
+        return self.found <= self.most
 
     def cells(self) -> tuple[str, ...]:
         """As in the table."""
-        return (self.what, self.database, str(self.found), self.among, "", "0", "met" if self.is_met else "NOT MET")
+        goal = f"<= {self.most}" if self.most else "0"
+        return (self.what, self.database, str(self.found), self.among, "", goal, "met" if self.is_met else "NOT MET")
 
 
 Row = Result | Growth | Count

@@ -1,6 +1,6 @@
 """Data in bulk, written straight into the ATS's tables."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,9 +13,22 @@ from scripts.benchmarks.bare import Bare
 KIND = "candidate"
 
 CATEGORY_COLUMNS = ("tenant", "id", "name", "job_rules", "candidate_rules")
-VALUE_COLUMNS = ("tenant", "id", "category", "name", "code", "external_id", "parent", "available", "node")
+VALUE_COLUMNS = (
+    "tenant",
+    "id",
+    "category",
+    "name",
+    "code",
+    "external_id",
+    "parent",
+    "available",
+    "remapped_to",
+    "node",
+)
 LINK_COLUMNS = ("tenant", "kind", "object", "link", "category", "value", "trail", "moved_by")
 JOURNAL_COLUMNS = ("tenant", "seq", "category", "value", "operation", "at", "entry")
+
+NO_REMAPS: Mapping[int, int] = {}
 
 RULES = Rules(mandatory=False, can_multi_select=True, leaf_selection_only=False).to_json().decode()
 
@@ -51,8 +64,10 @@ def seed_values(database: Bare, name: str, count: int, *, branching: int = 0) ->
     return seeded
 
 
-def value_rows(tenants: Sequence[int], category: int, ids: range, branching: int = 0) -> Iterator[tuple[object, ...]]:
-    """Rows of available values: the same tree in each of the tenants."""
+def value_rows(
+    tenants: Sequence[int], category: int, ids: range, branching: int = 0, remaps: Mapping[int, int] = NO_REMAPS
+) -> Iterator[tuple[object, ...]]:
+    """Rows of values: the same tree in each of the tenants. remaps: targets by those that are not available."""
     for tenant in tenants:
         for index, value_id in enumerate(ids):
             value = Value(
@@ -62,9 +77,21 @@ def value_rows(tenants: Sequence[int], category: int, ids: range, branching: int
                 code=f"V{value_id}",
                 external_id=f"hr-{value_id}",
                 parent=ids.start + (index - 1) // branching if branching and index else None,
+                available=value_id not in remaps,
+                remapped_to=remaps.get(value_id),
             )
-            node = orjson.dumps(value.document()).decode()
-            yield tenant, value.id, category, value.name, value.code, value.external_id, value.parent, True, node
+            yield (
+                tenant,
+                value.id,
+                category,
+                value.name,
+                value.code,
+                value.external_id,
+                value.parent,
+                value.available,
+                value.remapped_to,
+                orjson.dumps(value.document()).decode(),
+            )
 
 
 def seed_links(database: Bare, seeded: Seeded, references: Iterable[tuple[int, int]]) -> None:
@@ -80,21 +107,38 @@ def seed_links(database: Bare, seeded: Seeded, references: Iterable[tuple[int, i
 
 
 def seed_journal(database: Bare, seeded: Seeded) -> None:
-    """One entry per value, numbered from where the journal ends."""
+    """One entry per value, which is remapped to the first, numbered from where the journal ends."""
+    _add_entries(database, seeded, dict.fromkeys(seeded.ids, seeded.first))
+
+
+def seed_remaps(database: Bare, seeded: Seeded, remaps: Mapping[int, int]) -> None:
+    """What is left of remaps in this order: one entry per value, and values that are not available any more.
+
+    remaps: target by value. The values are roots.
+    """
+    database.seconds_of("DELETE FROM category_values WHERE tenant = ? AND category = ?", seeded.tenant, seeded.category)
+    rows = value_rows([seeded.tenant], seeded.category, seeded.ids, remaps=remaps)
+    database.load("category_values", VALUE_COLUMNS, rows)
+    changed = "UPDATE categories SET version = version + 1 WHERE tenant = ? AND id = ?"
+    database.seconds_of(changed, seeded.tenant, seeded.category)
+    _add_entries(database, seeded, remaps)
+
+
+def _add_entries(database: Bare, seeded: Seeded, remaps: Mapping[int, int]) -> None:
     last: int = database.one("SELECT seq FROM counters WHERE tenant = ?", seeded.tenant)
-    database.load("journal", JOURNAL_COLUMNS, _entry_rows(seeded, last + 1, database.moment()))
-    database.seconds_of("UPDATE counters SET seq = ? WHERE tenant = ?", last + seeded.count, seeded.tenant)
+    database.load("journal", JOURNAL_COLUMNS, _entry_rows(seeded, remaps, last + 1, database.moment()))
+    database.seconds_of("UPDATE counters SET seq = ? WHERE tenant = ?", last + len(remaps), seeded.tenant)
 
 
-def _entry_rows(seeded: Seeded, first: int, at: str) -> Iterator[tuple[object, ...]]:
+def _entry_rows(seeded: Seeded, remaps: Mapping[int, int], first: int, at: str) -> Iterator[tuple[object, ...]]:
     now = datetime.now(UTC)
-    for seq, value in enumerate(seeded.ids, first):
+    for seq, (value, target) in enumerate(remaps.items(), first):
         entry = JournalEntry(
             seq=seq,
             category=seeded.category,
             id=value,
             operation="remap",
-            remapped_to=seeded.first,
+            remapped_to=target,
             moved=412,
             at=now,
             by="bench",

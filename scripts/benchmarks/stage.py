@@ -36,6 +36,9 @@ class Sizes:
     wakes: int = 40
     changes: int = 1_000_000
     prune_seconds: float = 240
+    catch_ups: int = 3
+    long_catch_ups: int = 1
+    seeds: int = 20
 
 
 QUICK = Sizes(
@@ -59,6 +62,8 @@ QUICK = Sizes(
     wakes=3,
     changes=2_000,
     prune_seconds=0,
+    catch_ups=1,
+    seeds=1,
 )
 """Shows that everything works; measures nothing."""
 
