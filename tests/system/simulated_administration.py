@@ -1,13 +1,16 @@
 """What the administrator does with categories and their values, one method for each kind of step."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
-from tests.system.simulated_operator import Operator
+from catrelay.models import CategoryValueWrite
+from tests.system.simulated_operator import Change, Operator
 from tests.system.simulated_oracle import Value
 from tests.system.simulated_plan import Step
 
 MAX_CATEGORIES = 4
+NEW_VALUES = 3
+MAX_BATCH = 12
 
 
 class Administration:
@@ -20,88 +23,133 @@ class Administration:
         categories = sorted(self._operator.values.categories)
         return categories[number % len(categories)]
 
-    async def create(self, step: Step) -> str | None:
-        category = self._category(step.a)
-        available = self._operator.values.available(category)
-        parent = available[step.b % len(available)].id if available and step.c % 2 else None
-        await self._operator.create(category, parent)
-        return f"in {category} below {parent}"
+    async def change(self, steps: Sequence[Step]) -> list[str | None]:
+        """Make changes of values, as many as can be by one request."""
+        category = self._category(steps[0].a)
+        said: list[str | None] = []
+        batch: list[Change] = []
+        for step in steps:
+            # What involves a value twice cannot be asked for again as a whole.
+            change = None if len(batch) >= MAX_BATCH else self._change(step, category, _involved(batch))
+            if change is None and batch:
+                await self._operator.make(category, batch)
+                batch = []
+                change = self._change(step, category, frozenset())
+            said.append(None if change is None else change.said)
+            batch += [] if change is None else [change]
+        if batch:
+            await self._operator.make(category, batch)
+        return said
 
-    async def batch(self, step: Step) -> str | None:
-        await self._operator.create_many(self._category(step.a), 1 + step.b % 6)
-        return "created"
+    def _change(self, step: Step, category: int, besides: Set[int]) -> Change | None:
+        """The step's change, made in the account; None when it would involve one of *besides*."""
+        match step.kind:
+            case "create":
+                return self._created(step, category, besides)
+            case "rename":
+                return self._renamed(step, category, besides)
+            case "move":
+                return self._moved(step, category, besides)
+            case "remap":
+                value = one_of(self._free_leaves(category, besides), step.b)
+                return None if value is None else self._remapped(value, step.c, besides)
+            case "inactivate":
+                return self._inactivated(step, category, besides)
+        return self._restored(step, category, besides)
 
-    async def rename(self, step: Step) -> str | None:
-        value = one_of(self._operator.values.available(self._category(step.a)), step.b)
+    def _free(self, category: int, besides: Set[int]) -> list[Value]:
+        return [value for value in self._operator.values.available(category) if value.id not in besides]
+
+    def _free_leaves(self, category: int, besides: Set[int]) -> list[Value]:
+        return [value for value in self._operator.values.leaves(category) if value.id not in besides]
+
+    def _created(self, step: Step, category: int, besides: Set[int]) -> Change:
+        name = self._operator.new_name()
+        parent = one_of(self._free(category, besides), step.b) if step.c % 2 else None
+        if parent is None:
+            return Change(f"{name} in {category}", CategoryValueWrite(name=name, external_id=name), frozenset())
+        write = CategoryValueWrite(name=name, external_id=name, parent=parent.id)
+        return Change(f"{name} below {parent.id}", write, frozenset([parent.id]))
+
+    def _renamed(self, step: Step, category: int, besides: Set[int]) -> Change | None:
+        value = one_of(self._free(category, besides), step.b)
         if value is None:
             return None
-        await self._operator.rename(value)
-        return f"{value.id} to {value.name}"
+        value.name = self._operator.new_name()
+        write = CategoryValueWrite(id=value.id, name=value.name)
+        return Change(f"{value.id} to {value.name}", write, frozenset([value.id]))
 
-    async def move(self, step: Step) -> str | None:
+    def _moved(self, step: Step, category: int, besides: Set[int]) -> Change | None:
+        value = one_of(self._free(category, besides), step.b)
+        if value is None:
+            return None
         values = self._operator.values
-        category = self._category(step.a)
-        value = one_of(values.available(category), step.b)
-        if value is None:
-            return None
-        others = [each for each in values.available(category) if not values.is_below(each.id, value.id)]
+        others = [each for each in self._free(category, besides) if not values.is_below(each.id, value.id)]
         parent = one_of(others, step.c)
-        await self._operator.move(value, None if parent is None else parent.id)
-        return f"{value.id} below {value.parent}"
+        value.parent = None if parent is None else parent.id
+        write = CategoryValueWrite(id=value.id, parent=value.parent)
+        named = {value.id} if parent is None else {value.id, parent.id}
+        return Change(f"{value.id} below {value.parent}", write, frozenset(named))
 
-    async def remap(self, step: Step) -> str | None:
-        value = one_of(self._operator.values.leaves(self._category(step.a)), step.b)
-        return None if value is None else await self._remap(value, step.c)
-
-    async def chain(self, step: Step) -> str | None:
-        value = one_of(self._operator.values.leaves(self._category(step.a)), step.b)
-        done: list[str] = []
-        for turn in range(2 + step.c % 3):
-            if value is None or value.id not in {leaf.id for leaf in self._operator.values.leaves(value.category)}:
-                break
-            said = await self._remap(value, step.c + turn)
-            if said is None:
-                break
-            done.append(said)
-            assert value.remapped_to is not None
-            value = self._operator.values.by_id[value.remapped_to]
-        return ", ".join(done) or None
-
-    async def _remap(self, value: Value, number: int) -> str | None:
-        others = [each for each in self._operator.values.available(value.category) if each is not value]
-        to = one_of(others, number)
+    def _remapped(self, value: Value, number: int, besides: Set[int]) -> Change | None:
+        to = one_of([each for each in self._free(value.category, besides) if each is not value], number)
         if to is None:
             return None
-        await self._operator.remap(value, to)
-        return f"{value.id} to {to.id} as {self._operator.history().last}"
+        stood = value.parent
+        value.is_available, value.parent, value.remapped_to = False, None, to.id
+        write = CategoryValueWrite(id=value.id, available=False, remapped_to=to.id)
+        entry = ("remap", value.id, to.id)
+        return Change(f"{value.id} to {to.id}", write, frozenset([value.id, to.id]), entry, stood)
 
-    async def inactivate(self, step: Step) -> str | None:
-        value = one_of(self._operator.values.leaves(self._category(step.a)), step.b)
+    def _inactivated(self, step: Step, category: int, besides: Set[int]) -> Change | None:
+        value = one_of(self._free_leaves(category, besides), step.b)
         if value is None:
             return None
-        await self._operator.inactivate(value)
-        return f"{value.id} as {self._operator.history().last}"
+        value.is_available, value.parent, value.remapped_to = False, None, None
+        write = CategoryValueWrite(id=value.id, available=False)
+        return Change(f"{value.id}", write, frozenset([value.id]), ("inactivate", value.id, None))
 
-    async def restore(self, step: Step) -> str | None:
-        value = one_of(self._operator.values.gone(), step.a)
-        if value is None:
-            return None
-        await self._operator.restore(value)
-        return f"{value.id} as {self._operator.history().last}"
+    def _restored(self, step: Step, category: int, besides: Set[int]) -> Change | None:
+        gone = [each for each in self._operator.values.gone() if each.category == category and each.id not in besides]
+        value = one_of(gone, step.b)
+        return None if value is None else self._brought_back(value)
+
+    @staticmethod
+    def _brought_back(value: Value) -> Change:
+        value.is_available, value.remapped_to = True, None
+        write = CategoryValueWrite(id=value.id, available=True)
+        return Change(f"{value.id}", write, frozenset([value.id]), ("restore", value.id, None))
+
+    async def chain(self, step: Step) -> str | None:
+        """A to B, B to C, ..."""
+        category = self._category(step.a)
+        value = one_of(self._operator.values.leaves(category), step.b)
+        done: list[str] = []
+        for turn in range(2 + step.c % 3):
+            if value is None or value not in self._operator.values.leaves(category):
+                break
+            change = self._remapped(value, step.c + turn, frozenset())
+            if change is None:
+                break
+            await self._operator.make(category, [change])
+            done.append(change.said)
+            value = None if value.remapped_to is None else self._operator.values.by_id[value.remapped_to]
+        return ", ".join(done) or None
 
     async def back(self, step: Step) -> str | None:
         """A to B was a mistake: A again, and B to A."""
         values = self._operator.values
-        remapped = [value for value in values.gone() if value.remapped_to is not None]
-        value = one_of(remapped, step.a)
-        if value is None or value.remapped_to is None:
+        value = one_of([value for value in values.gone() if value.remapped_to is not None], step.a)
+        target = None if value is None else values.by_id[value.remapped_to]
+        if value is None or target is None or target not in values.leaves(target.category):
             return None
-        target = values.by_id[value.remapped_to]
-        if target.id not in {leaf.id for leaf in values.leaves(target.category)}:
-            return None
-        await self._operator.restore(value)
-        await self._operator.remap(target, value)
-        return f"{target.id} to {value.id} as {self._operator.history().last}"
+        await self._operator.make(value.category, [self._brought_back(value)])
+        target.is_available, stood, target.parent, target.remapped_to = False, target.parent, None, value.id
+        write = CategoryValueWrite(id=target.id, available=False, remapped_to=value.id)
+        entry = ("remap", target.id, value.id)
+        change = Change("", write, frozenset([target.id, value.id]), entry, stood)
+        await self._operator.make(value.category, [change])
+        return f"{target.id} to {value.id}"
 
     async def undo(self, step: Step) -> str | None:
         recent = [
@@ -119,7 +167,7 @@ class Administration:
         if len(self._operator.values.categories) >= MAX_CATEGORIES:
             return None
         made = await self._operator.new_category()
-        await self._operator.create_many(made, 3)
+        await self._operator.make(made, [self._created(step, made, frozenset()) for _ in range(NEW_VALUES)])
         return str(made)
 
     async def delete_category(self, step: Step) -> str | None:
@@ -128,6 +176,10 @@ class Administration:
         category = self._category(step.a)
         await self._operator.delete_category(category)
         return f"{category} up to {self._operator.history().last}"
+
+
+def _involved(changes: Sequence[Change]) -> frozenset[int]:
+    return frozenset().union(*(change.involved for change in changes))
 
 
 def one_of(those: Sequence[Any], number: int) -> Any:

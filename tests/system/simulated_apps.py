@@ -4,8 +4,6 @@ import sqlite3
 from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
 from functools import cache
-from importlib import import_module
-from inspect import signature
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,10 +12,9 @@ import orjson
 
 from catrelay.embedded import EmbeddedDatabase, registry_migrations
 from catrelay.sending import Answer
-from replicator import Policy, ReplicaStore, Replicator, migrations
-from replicator.domain.pings import meant_by
+from replicator import Policy, Replicator, migrations
 from tests.replicator.objects import App, app_migrations, articles, quotes
-from tests.system.simulated_ats import TENANT, TENANT_NAME, AtsSite, now
+from tests.system.simulated_ats import ORGS, TENANT, TENANT_NAME, AtsSite, now
 from tests.system.simulated_client import SimulatedAts
 from tests.system.simulated_oracle import Moved, Pinned
 from tests.system.simulated_processes import Crash, Disk, Process, ProcessEmbedded, image_of
@@ -25,6 +22,8 @@ from tests.system.simulated_time import inline
 
 INTERVAL = timedelta(seconds=60)
 RESYNC_DELAY = timedelta(seconds=2)
+HANDOVER = timedelta(seconds=5)
+_SHOWN = f"available AND (category = {ORGS} OR category IN (SELECT id FROM replica_categories))"
 PATH_OF_BATCH = "/deltaPings"
 
 
@@ -54,14 +53,15 @@ class Site:
         self.app = App(database, TENANT)
         self.replicator = Replicator(
             ats=ats,
-            store=ReplicaStore(database, TENANT),
+            store=self.app.store,
             bindings=[quotes(self.policies["quote"]), articles(self.policies["article"])],
             public_url=self.url,
             interval=INTERVAL,
             resync_delay=RESYNC_DELAY,
+            handover=HANDOVER,
             now=now,
             chance=random.random,
-            **_without_threads(),
+            in_thread=inline,
         )
         process.start(self.replicator.run())
 
@@ -77,7 +77,7 @@ class Site:
         path = path.removeprefix(f"/t/{TENANT_NAME}")
         paths = [each["path"] for each in orjson.loads(body)["pings"]] if path == PATH_OF_BATCH else [path]
         try:
-            await _receive(self.replicator, paths)
+            await self.replicator.receive(paths)
         except Crash:
             return Answer(None, "connection reset")
         return Answer(204)
@@ -86,8 +86,14 @@ class Site:
         """The category and id of each value that the app could offer now."""
         assert self.process is not None
         return self.process.connection.look(
-            "SELECT category, id FROM replica_values WHERE tenant = ? AND available ORDER BY category, id", TENANT
+            f"SELECT category, id FROM replica_values WHERE {_SHOWN} ORDER BY category, id"
         )
+
+    def documents(self) -> dict[int, tuple[int, str]]:
+        """Category and state of each value that the replica shows, by id."""
+        assert self.process is not None
+        rows = self.process.connection.look(f"SELECT id, category, document FROM replica_values WHERE {_SHOWN}")
+        return {id_: (category, document) for id_, category, document in rows}
 
     def quotes(self) -> list[tuple[int, int, int | None]]:
         """Id, category and value of each quote."""
@@ -165,33 +171,10 @@ def _moved(before: tuple[str, int] | None, after: tuple[str, int], ats: AtsSite)
 
 def _cursor(connection: Any) -> tuple[str, int] | None:
     rows = connection.look(
-        "SELECT epoch, seq FROM replica_state JOIN replica_cursors USING (tenant)"
-        " WHERE tenant = ? AND category = 0 AND epoch IS NOT NULL",
-        TENANT,
+        "SELECT epoch, seq FROM replica_state JOIN replica_cursors ON replica = replica_state.id"
+        " WHERE category = 0 AND epoch IS NOT NULL"
     )
     return rows[0] if rows else None
-
-
-def _without_threads() -> dict[str, Any]:
-    if "in_thread" in signature(Replicator).parameters:
-        return {"in_thread": inline}
-    for name in ("app", "catchup", "subscription"):
-        vars(import_module(f"replicator.{name}"))["run_in_threadpool"] = inline
-    return {}
-
-
-async def _receive(replicator: Replicator, paths: list[str]) -> None:
-    if hasattr(replicator, "receive"):
-        await replicator.receive(paths)
-        return
-
-    def record() -> int | None:
-        with replicator.store.write() as unit:
-            unit.receive_pings(paths, replicator.now())
-            return unit.state().orgs_category
-
-    values, categories = meant_by(paths, record())
-    replicator.pinged(values, categories)
 
 
 @cache

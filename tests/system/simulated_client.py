@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import httpx
-from pydantic import BaseModel
+import orjson
 
 from ats_stub.app import CAPABILITIES
 from ats_stub.operations import categories, subscriptions, undo, values
@@ -12,7 +11,7 @@ from ats_stub.store import Unit, WriteUnit
 from catrelay.client import AtsClient, Snapshot
 from catrelay.digest import digest
 from catrelay.models import (
-    Applied,
+    DEFAULT_PAGE_ENTRIES,
     BatchResults,
     Category,
     CategoryValue,
@@ -33,6 +32,7 @@ from catrelay.models import (
 )
 from catrelay.problems import NotFound, ServiceUnreachable
 from catrelay.tokens import Access, Scope
+from catrelay.trees import documents
 from tests.system.simulated_ats import ORGS, TENANT, TENANT_NAME, Ats, now
 from tests.system.simulated_network import Link
 from tests.system.simulated_processes import Crash
@@ -41,12 +41,18 @@ Done = TypeVar("Done")
 
 
 class SimulatedAts(AtsClient):
-    """A client whose requests go by *link*, to whatever life of the ATS there is then."""
+    """A client whose requests go by *link*, to whatever life of the ATS there is then.
 
-    def __init__(self, find: Callable[[], Ats | None], link: Link, app: str, scope: Scope) -> None:
+    page_entries: the most that a page of the journal has.
+    """
+
+    def __init__(
+        self, find: Callable[[], Ats | None], link: Link, app: str, scope: Scope, *, page_entries: int = 5_000
+    ) -> None:
         self.url, self.tenant = "http://ats", TENANT_NAME
         self._find = find
         self._link = link
+        self._page_entries = page_entries
         self._access = Access(TENANT, TENANT_NAME, app, scope)
 
     async def close(self) -> None:
@@ -80,13 +86,21 @@ class SimulatedAts(AtsClient):
     async def tree(
         self, category: int | None, *, branches: Sequence[int] | None = None
     ) -> Snapshot[tuple[CategoryValue, ...]]:
-        def tree(unit: Unit) -> Snapshot[tuple[CategoryValue, ...]]:
+        found = await self._tree(category, branches)
+        return Snapshot(CategoryValues.model_validate_json(found.answer).root, found.journal_seq)
+
+    async def tree_documents(
+        self, category: int | None, *, branches: Sequence[int] | None = None
+    ) -> Snapshot[dict[int, dict[str, Any]]]:
+        found = await self._tree(category, branches)
+        return Snapshot(documents(orjson.loads(found.answer)), found.journal_seq)
+
+    async def _tree(self, category: int | None, branches: Sequence[int] | None) -> Snapshot[bytes]:
+        def tree(unit: Unit) -> Snapshot[bytes]:
             _check_there(unit, category)
             trees, of = unit.trees, category or ORGS
-            found = CategoryValues.model_validate_json(
-                trees.whole(of) if branches is None else trees.branches(of, branches)
-            )
-            return Snapshot(found.root, unit.counters.seq)
+            found = trees.whole(of) if branches is None else trees.branches(of, branches)
+            return Snapshot(found, unit.counters.seq)
 
         return await self._read(tree)
 
@@ -128,16 +142,21 @@ class SimulatedAts(AtsClient):
         return await self._write(lambda unit: undo.undo(unit, category or ORGS, seq))
 
     async def journal(self, category: int | None, *, after: int, limit: int | None = None) -> JournalPage:
+        entries = self._entries(limit)
         return await self._ask(
             lambda ats: JournalPage.model_validate_json(
-                ats.pages.of_category(TENANT, category, after=after, limit=limit or 500)
+                ats.pages.of_category(TENANT, category, after=after, limit=entries)
             )
         )
 
     async def tenant_journal(self, *, after: int, limit: int | None = None) -> JournalPage:
+        entries = self._entries(limit)
         return await self._ask(
-            lambda ats: JournalPage.model_validate_json(ats.pages.of_tenant(TENANT, after=after, limit=limit or 500))
+            lambda ats: JournalPage.model_validate_json(ats.pages.of_tenant(TENANT, after=after, limit=entries))
         )
+
+    def _entries(self, limit: int | None) -> int:
+        return min(self._page_entries, limit or DEFAULT_PAGE_ENTRIES)
 
     async def subscribe(self, subscription: SubscriptionCreate) -> Subscription:
         def subscribe(unit: WriteUnit) -> Subscription:
@@ -172,19 +191,6 @@ class SimulatedAts(AtsClient):
 
     async def report_applied(self, subscription: int, seq: int) -> None:
         await self._write(lambda unit: subscriptions.set_applied(unit, self._access, subscription, seq))
-
-    async def request(self, method: str, path: str, **given: Any) -> httpx.Response:
-        """What has no method of its own in the client."""
-        *_, number, act = path.split("/") if path.count("/") > 3 else (*path.split("/"), "")
-        body: BaseModel | None = given.get("body")
-        if act == "applied" and isinstance(body, Applied):
-            await self.report_applied(int(number), body.seq)
-        elif act == "resume":
-            await self.resume_subscription(int(number))
-        else:
-            assert isinstance(body, SubscriptionUpdate), (method, path)
-            await self.update_subscription(int(number), body)
-        return httpx.Response(200)
 
     async def _read(self, question: Callable[[Unit], Done]) -> Done:
         return await self._ask(lambda ats: ats.read(question))

@@ -24,7 +24,8 @@ def difference(ats: AtsSite, sites: Sequence[Site], values: Values) -> str | Non
     found = _different("values of the ATS", there, values.by_id)
     if found is not None:
         return found
-    tree = _documents(look("SELECT id, category, node FROM category_values WHERE available ORDER BY id"))
+    nodes = look("SELECT id, category, node FROM category_values WHERE available")
+    tree = _parsed({id_: (category, node) for id_, category, node in nodes})
     return next(filter(None, (_of_site(site, ats, tree) for site in sites)), None)
 
 
@@ -35,8 +36,7 @@ def _of_site(site: Site, ats: AtsSite, tree: Mapping[int, Any]) -> str | None:
         behind = "" if site.cursor is None or site.cursor[0] == ats.epoch else ", in another history"
         error = site.replicator.status().last_error
         return f"{site.name} is at {site.cursor and site.cursor[1]}{behind}, the ATS at {ats.history.last}: {error}"
-    held = site.process.connection.look("SELECT id, category, document FROM replica_values WHERE available ORDER BY id")
-    return _different(f"values of {site.name}", _documents(held), tree) or _of_objects(site, ats)
+    return _different(f"values of {site.name}", _parsed(site.documents()), tree) or _of_objects(site, ats)
 
 
 def _of_objects(site: Site, ats: AtsSite) -> str | None:
@@ -60,8 +60,8 @@ def _is_so(oracle: ObjectOracle, values: set[int] | None) -> bool:
     return oracle.values == values
 
 
-def _documents(rows: list[tuple[int, int, str]]) -> dict[int, tuple[int, Any]]:
-    return {id_: (category, orjson.loads(document)) for id_, category, document in rows}
+def _parsed(documents: Mapping[int, tuple[int, str]]) -> dict[int, tuple[int, Any]]:
+    return {id_: (category, orjson.loads(document)) for id_, (category, document) in documents.items()}
 
 
 def _different(what: str, there: Mapping[int, Any], wanted: Mapping[int, Any]) -> str | None:

@@ -12,11 +12,11 @@ class Handwork:
     """Each method does what the step says, if there is something to do it to, and says what it did."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
-        self.sites = sites
+        self._sites = sites
 
     def _site(self, number: int) -> Site | None:
-        site = self.sites[number % len(self.sites)]
-        return site if site.is_up else None
+        site: Site | None = one_of([site for site in self._sites if site.is_up], number)
+        return site
 
     async def add_quote(self, step: Step) -> str | None:
         site = self._site(step.a)

@@ -10,8 +10,9 @@ from catrelay.problems import ServiceUnreachable
 
 Answered = TypeVar("Answered")
 
-QUICK_SECONDS = (0.0002, 0.004)
-"""How long a message takes that nothing happens to."""
+FAR_SECONDS = (0.0002, 0.004)
+NEAR_SECONDS = (0.00002, 0.0002)
+"""How long a message takes that nothing happens to. Between neighbours, much happens while others wait for answers."""
 LATE_SECONDS = (0.01, 20.0)
 TIMEOUT_SECONDS = (0.05, 5.0)
 """After so long a sender gives up waiting for an answer."""
@@ -51,18 +52,19 @@ class Network:
     tally: Tally = field(default_factory=Tally)
     cut: set[str] = field(default_factory=set)
 
-    def link(self, name: str, random: Random) -> "Link":
-        """The way to or from *name*."""
-        return Link(self, name, random)
+    def link(self, name: str, random: Random, seconds: tuple[float, float] = FAR_SECONDS) -> "Link":
+        """The way to or from *name*. seconds: that a message takes, from and to."""
+        return Link(self, name, random, seconds)
 
 
 class Link:
     """One way through the network."""
 
-    def __init__(self, network: Network, name: str, random: Random) -> None:
+    def __init__(self, network: Network, name: str, random: Random, seconds: tuple[float, float]) -> None:
         self._network = network
         self._name = name
         self._random = random
+        self._seconds = seconds
 
     async def carry(self) -> bool:
         """Take a message there. Whether it arrives: if not, so long passes as its sender waits."""
@@ -77,7 +79,7 @@ class Link:
             tally.late += 1
             await asyncio.sleep(random.uniform(*LATE_SECONDS))
         else:
-            await asyncio.sleep(random.uniform(*QUICK_SECONDS))
+            await asyncio.sleep(random.uniform(*self._seconds))
         return self._name not in self._network.cut
 
     async def ask(self, serve: Callable[[], Answered]) -> Answered:

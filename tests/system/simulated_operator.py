@@ -1,10 +1,11 @@
-"""Who works with the ATS: it asks until it is answered, and keeps account of what was acknowledged."""
+"""Who works with the ATS: asks until it is answered, and keeps account of what was acknowledged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from catrelay.models import CategoryValueWrite, CategoryWrite, JournalEntry
+from catrelay.models import CategoryValue, CategoryValueWrite, CategoryWrite, JournalEntry
 from catrelay.problems import CannotUndo, NotFound, Problem, ServiceUnreachable
 from tests.system.simulated_client import SimulatedAts
 from tests.system.simulated_oracle import History, Value, Values
@@ -20,6 +21,20 @@ class Broken(Exception):
     """Something is not as it shall be."""
 
 
+@dataclass(frozen=True)
+class Change:
+    """A change of one value that is accounted for already, but for a new one's id.
+
+    entry: that it means, if any. stood: where the value of a remap did. involved: the values that it names.
+    """
+
+    said: str
+    write: CategoryValueWrite
+    involved: frozenset[int]
+    entry: Expected | None = None
+    stood: int | None = None
+
+
 class Operator:
     """history: the present one, as the ATS's journal tells it."""
 
@@ -28,47 +43,29 @@ class Operator:
         self.history = history
         self._ats = ats
         self._names = 0
+        self._is_asked_again = False
 
-    async def create(self, category: int, parent: int | None) -> None:
-        name = self._new_name()
-        write = CategoryValueWrite(name=name, external_id=name)
-        if parent is not None:
-            write = write.model_copy(update={"parent": parent})
-        made = await self._expecting([], lambda: self._ats.write_value(category, write))
-        self.values.by_id[made.id] = Value(made.id, category, name, parent)
+    def new_name(self) -> str:
+        """A name that nothing has."""
+        self._names += 1
+        return f"n{self._names}"
 
-    async def create_many(self, category: int, count: int) -> None:
-        names = [self._new_name() for _ in range(count)]
-        writes = [CategoryValueWrite(name=name, external_id=name) for name in names]
-        made = await self._expecting([], lambda: self._ats.write_values(category, writes, atomic=False))
-        for name, result in zip(names, made.results, strict=True):
-            if result.value is None:
-                raise Broken(f"the ATS refused to create {name}: {result.problem}")
-            self.values.by_id[result.value.id] = Value(result.value.id, category, name)
+    async def make(self, category: int, changes: Sequence[Change]) -> None:
+        """Have *changes*, no two of which involve the same value, made by one request.
 
-    async def rename(self, value: Value) -> None:
-        name = self._new_name()
-        await self._write(value, CategoryValueWrite(id=value.id, name=name), [])
-        value.name = name
-
-    async def move(self, value: Value, parent: int | None) -> None:
-        await self._write(value, CategoryValueWrite(id=value.id, parent=parent), [])
-        value.parent = parent
-
-    async def remap(self, value: Value, to: Value) -> None:
-        write = CategoryValueWrite(id=value.id, available=False, remapped_to=to.id)
-        stood = value.parent
-        await self._write(value, write, [("remap", value.id, to.id)])
-        self.values.stood[self.history().last_of(value.id)] = stood
-        value.is_available, value.parent, value.remapped_to = False, None, to.id
-
-    async def inactivate(self, value: Value) -> None:
-        await self._write(value, CategoryValueWrite(id=value.id, available=False), [("inactivate", value.id, None)])
-        value.is_available, value.parent, value.remapped_to = False, None, None
-
-    async def restore(self, value: Value) -> None:
-        await self._write(value, CategoryValueWrite(id=value.id, available=True), [("restore", value.id, None)])
-        value.is_available, value.remapped_to = True, None
+        So it can be asked for again: what is done already changes nothing.
+        """
+        before = self.history().last
+        writes = [change.write for change in changes]
+        expected = [change.entry for change in changes if change.entry is not None]
+        made = await self._expecting(expected, lambda: self._written(category, writes), category)
+        for write, value in zip(writes, made, strict=True):
+            if write.id is None:
+                self.values.by_id[value.id] = Value(value.id, category, value.name, value.parent)
+        stood = {change.entry[1]: change.stood for change in changes if change.entry is not None}
+        self.values.stood |= {
+            entry.seq: stood[entry.id] for entry in self._entries_after(before, category) if entry.operation == "remap"
+        }
 
     async def undo(self, entry: JournalEntry) -> bool:
         """Whether it could be taken back."""
@@ -77,16 +74,13 @@ class Operator:
         before = self.history().last
         try:
             await self._asked(lambda: self._ats.undo(entry.category, entry.seq))
-        except CannotUndo as refusal:
+        except Problem as refusal:
+            if refusal.status not in (400, 404, 409, 410):
+                raise
             # The answer to the first time may have been lost.
-            if "undoneBy" not in refusal.members or self._since(before) != [done]:
+            if not (self._is_asked_again and isinstance(refusal, CannotUndo) and "undoneBy" in refusal.members):
                 self._check(before, [], entry.category)
                 return False
-        except Problem as refusal:
-            self._check(before, [], entry.category)
-            if refusal.status in (400, 404, 409, 410):
-                return False
-            raise
         self._check(before, [done], entry.category)
         if not value.is_available:
             value.is_available, value.remapped_to = True, None
@@ -94,7 +88,8 @@ class Operator:
         return True
 
     async def new_category(self) -> int:
-        name = self._new_name()
+        """Its id."""
+        name = self.new_name()
 
         async def create() -> int:
             for category in (await self._ats.categories()).answer:
@@ -107,22 +102,29 @@ class Operator:
         return made
 
     async def delete_category(self, category: int) -> None:
-        expected: list[Expected] = [("inactivate", value.id, None) for value in self.values.available(category)]
+        """With all its values."""
 
         async def delete() -> None:
             try:
                 await self._ats.delete_category(category)
             except NotFound:
-                if self._is_first:
+                if not self._is_asked_again:
                     raise
 
-        await self._expecting(expected, delete, category)
+        gone: list[Expected] = [("inactivate", value.id, None) for value in self.values.available(category)]
+        await self._expecting(gone, delete, category)
         history = self.history()
         history.dropped[category] = history.last
         self.values.drop(category)
 
-    async def _write(self, value: Value, write: CategoryValueWrite, expected: Sequence[Expected]) -> None:
-        await self._expecting(expected, lambda: self._ats.write_value(value.category, write), value.category)
+    async def _written(self, category: int, writes: Sequence[CategoryValueWrite]) -> list[CategoryValue]:
+        if len(writes) == 1:
+            return [await self._ats.write_value(category, writes[0])]
+        results = (await self._ats.write_values(category, writes, atomic=False)).results
+        refused = [result.problem for result in results if result.value is None]
+        if refused:
+            raise Broken(f"the ATS refused {refused} of {[write.to_patch() for write in writes]}")
+        return [result.value for result in results if result.value is not None]
 
     async def _expecting(
         self, expected: Sequence[Expected], ask: Callable[[], Awaitable[Answered]], category: int | None = None
@@ -134,28 +136,22 @@ class Operator:
 
     async def _asked(self, ask: Callable[[], Awaitable[Answered]]) -> Answered:
         """The answer, however often it has to be asked for."""
-        self._is_first = True
+        self._is_asked_again = False
         while True:
             try:
                 return await ask()
             except ServiceUnreachable:
-                self._is_first = False
+                self._is_asked_again = True
                 await asyncio.sleep(PATIENCE_SECONDS)
 
     def _check(self, before: int, expected: Sequence[Expected], category: int | None) -> None:
-        found = self._since(before, category)
+        found = [(entry.operation, entry.id, entry.remapped_to) for entry in self._entries_after(before, category)]
         if found != list(expected):
             raise Broken(f"acknowledged was {list(expected)}, and the journal has {found} after {before}")
 
-    def _since(self, seq: int, category: int | None = None) -> list[Expected]:
+    def _entries_after(self, seq: int, category: int | None) -> list[JournalEntry]:
+        """Those of the categories that are in this operator's hands, or of one of them."""
         history = self.history()
         entries = [history.entries[each] for each in range(seq + 1, history.last + 1)]
-        return [
-            (entry.operation, entry.id, entry.remapped_to)
-            for entry in entries
-            if (entry.category == category if category is not None else entry.category in self.values.categories)
-        ]
-
-    def _new_name(self) -> str:
-        self._names += 1
-        return f"n{self._names}"
+        mine = self.values.categories.keys() if category is None else {category}
+        return [entry for entry in entries if entry.category in mine]

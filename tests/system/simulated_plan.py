@@ -3,37 +3,34 @@
 from dataclasses import dataclass
 from random import Random
 
-WEIGHTS = {
-    "create": 40,
-    "rename": 40,
-    "move": 25,
-    "remap": 50,
+CHANGES = {"create": 40, "rename": 40, "move": 25, "remap": 50, "inactivate": 20, "restore": 20}
+"""Of values. Those that follow each other, with the same first number, are asked for together."""
+
+HANDWORK = {"add quote": 100, "pin quote": 120, "add article": 60, "pin article": 100, "delete object": 15}
+"""What apps do with their objects."""
+
+EVENTS = {
     "chain": 8,
-    "inactivate": 20,
-    "restore": 20,
     "undo": 20,
-    "back": 12,
-    "batch": 10,
+    "back": 10,
     "new category": 3,
     "delete category": 3,
-    "add quote": 100,
-    "pin quote": 120,
-    "add article": 60,
-    "pin article": 100,
-    "delete object": 15,
     "pause": 25,
     "long pause": 4,
-    "kill app": 6,
-    "crash app": 14,
-    "kill ats": 2,
-    "crash ats": 6,
+    "kill app": 4,
+    "crash app": 10,
+    "kill ats": 1,
+    "crash ats": 4,
     "cut": 4,
     "heal": 4,
     "compact": 4,
     "back up": 1,
     "restore backup": 0.6,
 }
-"""How often each kind is drawn."""
+"""What happens by itself."""
+
+KINDS = {**CHANGES, **HANDWORK, **EVENTS}
+MAX_IN_A_ROW = 12
 
 MOST = 2**16
 
@@ -55,6 +52,17 @@ class Step:
 
 
 def draw(random: Random, operations: int) -> list[Step]:
-    """A plan of so many steps."""
-    kinds = random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=operations)
-    return [Step(kind, *(random.randrange(MOST) for _ in range(3))) for kind in kinds]
+    """A plan of so many steps: some of one sort, then some of another."""
+    plan: list[Step] = []
+    while len(plan) < operations:
+        weights = random.choice((CHANGES, HANDWORK, EVENTS))
+        count = 1 if weights is EVENTS else random.randint(1, MAX_IN_A_ROW)
+        kinds = random.choices(list(weights), list(weights.values()), k=count)
+        same = random.randrange(MOST)
+        plan += [Step(kind, *_numbers(random, same if weights is CHANGES else None)) for kind in kinds]
+    return plan[:operations]
+
+
+def _numbers(random: Random, first: int | None) -> tuple[int, int, int]:
+    a, b, c = (random.randrange(MOST) for _ in range(3))
+    return a if first is None else first, b, c

@@ -166,6 +166,10 @@ class _Connection(sqlite3.Connection):
         super().commit()
         self.process.after_statement()
 
+    def close(self) -> None:
+        """Whoever has it closed opens it again, for it is the only one."""
+        super().rollback()
+
     @property
     def has_written(self) -> bool:
         """Whether it may have written since it was asked last."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
 from typing import Any, NoReturn, get_args
 
@@ -25,19 +26,21 @@ from tests.system.simulated_ats import TENANT_NAME, AtsSite
 from tests.system.simulated_client import SimulatedAts
 from tests.system.simulated_comparison import difference
 from tests.system.simulated_handwork import Handwork
-from tests.system.simulated_network import FAIR, Link, Network, Weather
+from tests.system.simulated_network import FAIR, NEAR_SECONDS, Link, Network, Weather
 from tests.system.simulated_operator import Broken, Operator
-from tests.system.simulated_plan import Step
+from tests.system.simulated_plan import CHANGES, Step
 from tests.system.simulated_processes import Process, is_crash
 from tests.system.simulated_time import SimulatedLoop
 from tests.system.simulated_troubles import Troubles
 
 STORMS = (0.0, 0.3, 1.0)
 STORM = Weather(lost=0.04, late=0.06, doubled=0.1)
-DOWN_SECONDS = (0.05, 20.0)
+DOWN_SECONDS = (0.05, 5.0)
 QUIET_SECONDS = 75.0
 """Within this time every replica looks by itself."""
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 300.0
+PAGES = (1, 4, 5_000)
+"""Entries of the journal in one answer, at most."""
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
@@ -92,15 +95,17 @@ class Simulation:
         weather = Weather(STORM.lost * storm, STORM.late * storm, STORM.doubled * storm)
         self._network = Network(weather)
         self._ats = AtsSite()
-        client = SimulatedAts(lambda: self._ats.life, self._link("operator"), "operator", "admin")
+        near = self._network.link("operator", self._chance("operator asks"), NEAR_SECONDS)
+        client = SimulatedAts(lambda: self._ats.life, near, "operator", "admin")
         self._operator = Operator(client, deepcopy(self._ats.values), lambda: self._ats.history)
         self._sites = [Site(name, self._policies(), self._ats) for name in ("app1", "app2")]
         self._asking = {site.name: self._link(site.name) for site in self._sites}
         self._telling = {site.url: (site, self._link(site.name, "pings")) for site in self._sites}
         self._doubles: list[asyncio.Task[None]] = []
         self._lives: Counter[str] = Counter()
+        self._administration = Administration(self._operator)
         self._doing = (
-            Administration(self._operator),
+            self._administration,
             Handwork(self._sites),
             Troubles(self._network, self._ats, self._sites, self._operator, self._start_ats),
         )
@@ -112,8 +117,12 @@ class Simulation:
             for site in self._sites:
                 self._start_app(site)
             await asyncio.sleep(0.2)
-            for step in plan:
-                await self._do(step)
+            for number, steps in groupby(plan, lambda step: step.a if step.kind in CHANGES else None):
+                if number is not None:
+                    await self._change(list(steps))
+                    continue
+                for step in steps:
+                    await self._do(step)
             await self._come_to_rest()
         except (Broken, AssertionError) as error:
             self.difference = f"{type(error).__name__}: {error}"
@@ -129,12 +138,18 @@ class Simulation:
         if error is None or not is_crash(error):
             self.difference = self.difference or f"unforeseen: {context['message']}: {error!r}"
 
+    async def _change(self, steps: Sequence[Step]) -> None:
+        for step, said in zip(steps, await self._administration.change(steps), strict=True):
+            self._count(step, said)
+
     async def _do(self, step: Step) -> None:
         name = step.kind.replace(" ", "_")
         (act,) = [getattr(each, name) for each in self._doing if hasattr(each, name)]
-        done = await act(step)
-        self.counts["void" if done is None else "operations"] += 1
-        self._note(f"{step}: {done or 'void'}")
+        self._count(step, await act(step))
+
+    def _count(self, step: Step, said: str | None) -> None:
+        self.counts["void" if said is None else "operations"] += 1
+        self._note(f"{step}: {said or 'void'}")
 
     async def _come_to_rest(self) -> None:
         self._network.cut.clear()
@@ -166,8 +181,10 @@ class Simulation:
 
     def _start_app(self, site: Site) -> None:
         process = Process(site.name, site.disk, lambda: self._died(process, lambda: self._start_app(site)))
-        client = SimulatedAts(lambda: self._ats.life, self._asking[site.name], site.name, "read")
-        site.start(process, client, self._life(site.name))
+        link, life = self._asking[site.name], self._life(site.name)
+        pages = life.choice(PAGES)
+        client = SimulatedAts(lambda: self._ats.life, link, site.name, "read", page_entries=pages)
+        site.start(process, client, life)
 
     def _died(self, process: Process, start: Callable[[], None]) -> None:
         self.counts["deaths"] += 1
