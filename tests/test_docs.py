@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from typer.core import TyperCommand, TyperGroup
 
 from catrelay.cli.command import build_command
-from catrelay.cli.services import load_service, service_command, service_names
+from catrelay.cli.services import command_names, load_service, service_command, service_names, single_command
 from catrelay.client import AtsClient
 from catrelay.demo.stage import eventually
 from catrelay.models import CategoryValueWrite, CategoryWrite
@@ -132,7 +132,8 @@ def test_every_documented_setting_is_one() -> None:
     documented = set(re.findall(r"`(CATRELAY_\w+)`", COMMAND_LINE + CONTRACT + ERRORS))
 
     names = {f"CATRELAY_{name.upper()}" for service in SERVICES for name in settings_of(service).model_fields}
-    for command in commands(build_command()).values():
+    installed = [build_command(), *map(single_command, command_names())]
+    for command in [each for app in installed for each in commands(app).values()]:
         for option in command.params:
             names.update(re.findall(r"CATRELAY_\w+", f"{option.envvar} {getattr(option, 'help', '')}"))
 

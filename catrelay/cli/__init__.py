@@ -1,6 +1,6 @@
 """The `catrelay` command. Source: docs/contract/command-line.md."""
 
 from catrelay.cli.command import main
-from catrelay.cli.service import Service
+from catrelay.cli.service import Command, Service
 
-__all__ = ["Service", "main"]
+__all__ = ["Command", "Service", "main"]

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from catrelay.cli import completion
 from catrelay.cli.export import EXAMPLE as EXPORT_EXAMPLE
@@ -17,7 +18,15 @@ from catrelay.cli.import_ import EXAMPLE as IMPORT_EXAMPLE
 from catrelay.cli.import_ import import_
 from catrelay.cli.journal import EXAMPLE as JOURNAL_EXAMPLE
 from catrelay.cli.journal import journal
-from catrelay.cli.services import load_service, run_service_command, service_command, service_names
+from catrelay.cli.services import (
+    add_command,
+    command_names,
+    load_service,
+    run_service_command,
+    service_command,
+    service_names,
+    single_command,
+)
 from catrelay.cli.status import EXAMPLE as STATUS_EXAMPLE
 from catrelay.cli.status import status
 from catrelay.cli.subscriptions import subscriptions
@@ -29,6 +38,7 @@ from catrelay.demo.command import EXAMPLE as DEMO_EXAMPLE
 from catrelay.demo.command import demo
 
 DEBUG_OPTION = "--debug"
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,6 +68,11 @@ def build_command() -> typer.Typer:
     app.add_typer(values, name="values")
     app.add_typer(upload, name="upload")
     app.add_typer(subscriptions, name="subscriptions")
+    for name in command_names():
+        if completion.is_asked_for():
+            add_command(app, name)
+            continue
+        app.command(name, cls=_Imported, add_help_option=False, context_settings=_PASSED_ON)(_delegate(name))
     for name in service_names():
         if completion.is_asked_for():
             app.add_typer(service_command(load_service(name)), name=name)
@@ -67,8 +82,8 @@ def build_command() -> typer.Typer:
             help=f"Run and administer the service {name}.",
             rich_help_panel="Services",
             add_help_option=False,
-            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        )(_delegate(name))
+            context_settings=_PASSED_ON,
+        )(_delegate_service(name))
     return app
 
 
@@ -95,7 +110,21 @@ def _root(
     """Categories of an HR platform that every app follows."""
 
 
+class _Imported(TyperCommand):
+    """Another package's command, which is imported only to be run, or to be told of."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return typer.main.get_command(single_command(str(self.name))).get_short_help_str(limit)
+
+
 def _delegate(name: str) -> Callable[[typer.Context], None]:
+    def delegate(context: typer.Context) -> None:
+        single_command(name)(context.args, prog_name=f"catrelay {name}")
+
+    return delegate
+
+
+def _delegate_service(name: str) -> Callable[[typer.Context], None]:
     def delegate(context: typer.Context) -> None:
         run_service_command(name, context.args)
 

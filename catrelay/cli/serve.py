@@ -59,7 +59,7 @@ def run_server(service: Service, given: Mapping[str, str], workers: int) -> None
     if service.before_serving is not None:
         service.before_serving(settings)
     configure_logs(settings.log_level)
-    with _listen(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         os.environ[variable_of(service, "port")] = str(port)  # with --port 0 it was the system's choice
         server_config = uvicorn.Config(
@@ -129,7 +129,8 @@ def mask_url(text: str) -> str:
     return _PASSWORD_PARAMETER.sub(rf"\1{MASK}", _PASSWORD.sub(rf"\1:{MASK}@", text))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises Failure when it cannot."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2_048)

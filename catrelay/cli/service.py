@@ -1,4 +1,4 @@
-"""What a service tells the command about itself, and the subcommands that every service has."""
+"""What packages tell the command about themselves: services with their subcommands, and commands of their own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,3 +26,11 @@ class Service:
     app: str
     extend: Callable[[typer.Typer], None] | None = None
     before_serving: Callable[[ServiceSettings], None] | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand, as named in the entry point group `catrelay.commands`. run: as typer reads it."""
+
+    run: Callable[..., None]
+    example: str

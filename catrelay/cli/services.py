@@ -1,7 +1,7 @@
-"""The services that are installed, and the subcommands that every one of them has."""
+"""The services that are installed, the subcommands that every one of them has, and commands of other packages."""
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
@@ -9,23 +9,22 @@ from catrelay.cli.administer import add_registry_commands
 from catrelay.cli.failure import Failure
 from catrelay.cli.group import new_group
 from catrelay.cli.serve import add_serve_commands
-from catrelay.cli.service import Service
+from catrelay.cli.service import Command, Service
 
-ENTRY_POINT_GROUP = "catrelay.services"
+SERVICES = "catrelay.services"
+COMMANDS = "catrelay.commands"
+"""Groups of entry points."""
 
 
 def service_names() -> list[str]:
     """Names of the installed services, in alphabetical order; none of them is imported."""
-    return sorted(entry_points(group=ENTRY_POINT_GROUP).names)
+    return sorted(entry_points(group=SERVICES).names)
 
 
 def load_service(name: str) -> Service:
     """The service *name*. Raises Failure when it cannot be imported."""
-    (entry_point,) = entry_points(group=ENTRY_POINT_GROUP, name=name)
-    try:
-        service = entry_point.load()
-    except (ImportError, AttributeError) as error:
-        raise Failure(f"the service {name} cannot be loaded: {error}") from error
+    (entry_point,) = entry_points(group=SERVICES, name=name)
+    service = _loaded(entry_point, "service")
     assert isinstance(service, Service)
     return service
 
@@ -43,3 +42,30 @@ def service_command(service: Service) -> typer.Typer:
     if service.extend is not None:
         service.extend(app)
     return app
+
+
+def command_names() -> list[str]:
+    """Names of the commands of other packages, in alphabetical order; none of them is imported."""
+    return sorted(entry_points(group=COMMANDS).names)
+
+
+def add_command(app: typer.Typer, name: str) -> None:
+    """Add another package's command *name*. Raises Failure when it cannot be imported."""
+    (entry_point,) = entry_points(group=COMMANDS, name=name)
+    command = _loaded(entry_point, "command")
+    assert isinstance(command, Command)
+    app.command(name, epilog=command.example)(command.run)
+
+
+def single_command(name: str) -> typer.Typer:
+    """The command *name* of another package, alone."""
+    app = new_group("")
+    add_command(app, name)
+    return app
+
+
+def _loaded(entry_point: EntryPoint, kind: str) -> object:
+    try:
+        return entry_point.load()
+    except (ImportError, AttributeError) as error:
+        raise Failure(f"the {kind} {entry_point.name} cannot be loaded: {error}") from error

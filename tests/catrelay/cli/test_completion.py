@@ -46,6 +46,8 @@ def test_commands_options_and_the_commands_of_services_are_completed(completed: 
     assert completed("catrelay values un") == ["undo"]
     assert completed("catrelay import --dry") == ["--dry-run"]
     assert completed("catrelay ats token cr") == ["create"]
+    assert completed("catrelay repl") == ["replicate"]
+    assert completed("catrelay replicate --bin") == ["--binding"]
 
 
 def test_an_unknown_shell_is_wrong_usage(catrelay: Catrelay) -> None:
