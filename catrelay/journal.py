@@ -3,8 +3,8 @@
 Source: docs/contract/, "The journal", "Replicator", "Undo".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from catrelay.models import JournalEntry
@@ -62,67 +62,89 @@ def fold(entries: Iterable[JournalEntry]) -> Fold:
 
     Entries of other categories may be missing; what the run itself does not mention stays where it is.
     """
-    folding = _Folding()
+    folding = Folding()
     for entry in entries:
         folding.apply(entry)
     return folding.result()
 
 
-class _Folding:
-    """Groups of objects and the value each group is at now.
+@dataclass(eq=False, slots=True)
+class _Bag:
+    """Objects that are at one value and share their last receipt: *seq* of the remap that brought *inside* there.
 
-    A group is keyed by ("value", v): all that was pinned to v before the run, or ("receipt", seq): all that an earlier
-    remap had moved and that the run takes back.
+    One without seq is a group: ("value", v), all that was pinned to v before the run, or ("receipt", seq), all that an
+    earlier remap had moved and that the run takes back.
     """
 
+    seq: int = 0
+    group: tuple[str, int] | None = None
+    inside: list["_Bag"] = field(default_factory=list)
+
+
+class Folding:
+    """`fold`, entry by entry: for who has not all of them at once."""
+
     def __init__(self) -> None:
-        self._at: dict[tuple[str, int], Place] = {}
-        self._residents: dict[int, set[tuple[str, int]]] = {}
-        self._remaps: dict[int, JournalEntry] = {}
+        # A remap puts all bags at a value into one, however many objects or bags those are.
+        self._at: dict[int, list[_Bag]] = {}
+        self._touched: set[int] = set()
+        self._lost: list[tuple[int, _Bag]] = []
+        self._remaps: dict[int, tuple[JournalEntry, _Bag]] = {}
 
     def apply(self, entry: JournalEntry) -> None:
+        """Read on. entry: with a greater seq than all before."""
         match entry.operation:
             case "remap":
                 assert entry.remapped_to is not None, "a remap names its target"
-                self._remaps[entry.seq] = entry
-                for group in self._leave(entry.id):
-                    before = self._at[group]
-                    self._settle(group, Place(entry.remapped_to, None, (*before.remaps, entry.seq)))
+                bag = _Bag(entry.seq, inside=self._leave(entry.id))
+                self._remaps[entry.seq] = (entry, bag)
+                self._at.setdefault(entry.remapped_to, []).append(bag)
             case "inactivate":
-                for group in self._leave(entry.id):
-                    self._at[group] = Place(None, entry.id, self._at[group].remaps)
+                self._lost += [(entry.id, bag) for bag in self._leave(entry.id)]
             case "undo":
                 assert entry.undoes is not None, "an undo names the entry it takes back"
-                remap = self._remaps.get(entry.undoes)
-                if remap is None:
-                    self._settle(("receipt", entry.undoes), Place(entry.id))
+                if entry.undoes not in self._remaps:
+                    self._at.setdefault(entry.id, []).append(_Bag(group=("receipt", entry.undoes)))
                 else:
-                    self._take_back(remap)
+                    self._take_back(*self._remaps[entry.undoes])
             case "restore":
                 # Objects that were moved away stay where they are; only an undo brings them back.
                 pass
 
-    def _take_back(self, remap: JournalEntry) -> None:
+    def _take_back(self, remap: JournalEntry, bag: _Bag) -> None:
         assert remap.remapped_to is not None
-        residents = self._residents.get(remap.remapped_to, set())
-        for group in [g for g in residents if self._at[g].remaps[-1:] == (remap.seq,)]:
-            residents.discard(group)
-            self._settle(group, Place(remap.id, None, self._at[group].remaps[:-1]))
+        residents = self._at.get(remap.remapped_to, [])
+        if bag in residents:
+            residents.remove(bag)
+            self._at.setdefault(remap.id, []).extend(bag.inside)
 
-    def _leave(self, value: int) -> set[tuple[str, int]]:
-        own = ("value", value)
-        if own not in self._at:
-            self._settle(own, Place(value))
-        return self._residents.pop(value, set())
-
-    def _settle(self, group: tuple[str, int], place: Place) -> None:
-        assert place.value is not None
-        self._at[group] = place
-        self._residents.setdefault(place.value, set()).add(group)
+    def _leave(self, value: int) -> list[_Bag]:
+        bags = self._at.pop(value, [])
+        if value not in self._touched:
+            self._touched.add(value)
+            bags.append(_Bag(group=("value", value)))
+        return bags
 
     def result(self) -> Fold:
         """Groups that did not end as they began."""
+        found = [
+            (group, Place(value, None, remaps)) for value, bags in self._at.items() for group, remaps in _all(bags)
+        ]
+        for value, bag in self._lost:
+            found += [(group, Place(None, value, remaps)) for group, remaps in _all([bag])]
         return Fold(
-            places={v: p for (kind, v), p in self._at.items() if kind == "value" and p != Place(v)},
-            returns={seq: p for (kind, seq), p in self._at.items() if kind == "receipt"},
+            places={number: place for (kind, number), place in found if kind == "value" and place != Place(number)},
+            returns={number: place for (kind, number), place in found if kind == "receipt"},
         )
+
+
+def _all(bags: Iterable[_Bag]) -> Iterator[tuple[tuple[str, int], tuple[int, ...]]]:
+    """The groups inside, each with the remaps that brought it there, oldest first."""
+    pending: list[tuple[_Bag, tuple[int, ...]]] = [(bag, ()) for bag in bags]
+    while pending:
+        bag, later = pending.pop()
+        if bag.group is not None:
+            yield bag.group, later
+        else:
+            remaps = (bag.seq, *later)
+            pending.extend((each, remaps) for each in bag.inside)

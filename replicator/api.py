@@ -209,7 +209,7 @@ def _holdings(unit: Unit, replicator: "Replicator", category: int, value: int) -
             binding.kind,
             binding.singular or binding.kind.removesuffix("s"),
             unit.pinned_objects(binding, category, value),
-            policy_of(binding),
+            policy_of(binding) or "keep",
             unit.labels(binding, category, value, limit=MAX_LABELS),
         )
         for binding in replicator.bindings

@@ -134,9 +134,9 @@ TableBinding = ColumnBinding | LinkBinding | JsonBinding
 Binding = TableBinding | CallableBinding
 
 
-def policy_of(binding: TableBinding) -> Policy:
-    """Where the binding's objects go without remap; those of a callable stay, and it is called."""
-    return "keep" if callable(binding.on_inactivation) else binding.on_inactivation
+def policy_of(binding: TableBinding) -> Policy | None:
+    """What becomes of the binding's objects without remap; None: a callable is told and decides."""
+    return None if callable(binding.on_inactivation) else binding.on_inactivation
 
 
 def _one_category(category: int | None, category_column: str | None) -> None:

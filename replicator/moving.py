@@ -6,7 +6,7 @@ from typing import Any
 
 from catrelay.models import JournalEntry
 from replicator.bindings import Binding, ColumnBinding, JsonBinding, LinkBinding, TableBinding, policy_of
-from replicator.domain.transfers import Transfer, transfers
+from replicator.domain.transfers import Following, Policy, Transfer, Way, way_of
 from replicator.store import Unit
 from replicator.transfer import transfer
 
@@ -26,6 +26,24 @@ Hook = Callable[[Any, Moved], None]
 """Called with the transaction (see `CallableBinding`). An exception takes the whole transaction back."""
 
 
+class Reading:
+    """Entries as they are read. last: the last of each value, by (category, value)."""
+
+    def __init__(self, ways: Iterable[Way]) -> None:
+        self._ways = {way: Following(way) for way in ways}
+        self.last: dict[tuple[int, int], JournalEntry] = {}
+
+    def read(self, entries: Sequence[JournalEntry]) -> None:
+        """Read on: *entries* ascending by seq."""
+        for following in self._ways.values():
+            following.read(entries)
+        self.last.update(((entry.category, entry.id), entry) for entry in entries)
+
+    def transfers(self, way: Way) -> list[Transfer]:
+        """What the entries do to objects that follow in this way."""
+        return self._ways[way].transfers()
+
+
 class Mover:
     """before, after: called for each transfer of a table's objects."""
 
@@ -34,15 +52,18 @@ class Mover:
         self._before = before
         self._after = after
 
-    def follow(self, unit: Unit, entries: Sequence[JournalEntry]) -> None:
-        """As *entries*, ascending by seq, say."""
+    def reading(self) -> "Reading":
+        """Entries to come, to be followed once they are read."""
+        return Reading({way_of(_policy(binding)) for binding in self._bindings})
+
+    def follow(self, unit: Unit, read: "Reading") -> None:
+        """As the entries say."""
         for binding in self._bindings:
+            transfers = read.transfers(way_of(_policy(binding)))
             if isinstance(binding, TABLE_BINDINGS):
-                is_told = callable(binding.on_inactivation)
-                mine = [entry for entry in entries if binding.covers(entry.category)]
-                self._carry_out(unit, binding, transfers(mine, policy_of(binding), is_told=is_told))
+                self._carry_out(unit, binding, transfers)
             else:
-                self._call(unit, binding, transfers(entries))
+                self._call(unit, binding, transfers)
 
     def settle(self, unit: Unit, moves: Sequence[Transfer]) -> None:
         """In want of entries, as the values' own states say."""
@@ -50,8 +71,8 @@ class Mover:
             return
         for binding in self._bindings:
             if isinstance(binding, TABLE_BINDINGS):
-                keeps = policy_of(binding) == "keep"
-                self._carry_out(unit, binding, [each.keeping() if keeps else each for each in moves])
+                stays = policy_of(binding) in ("keep", None)
+                self._carry_out(unit, binding, [each.keeping() if stays else each for each in moves])
             else:
                 self._call(unit, binding, moves)
 
@@ -83,3 +104,7 @@ class Mover:
             moved = binding(unit.native, moves)
             if moved:
                 unit.note_moved(moved)
+
+
+def _policy(binding: Binding) -> Policy | None:
+    return policy_of(binding) if isinstance(binding, TABLE_BINDINGS) else "unhook"

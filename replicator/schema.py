@@ -76,10 +76,11 @@ def _take_over(db: sqlite_utils.Database) -> None:
     for name, columns in (
         ("cursors", "category, seq"),
         ("categories", "id, document"),
-        ("values", "category, id, available, document"),
+        ("values", "category, id, available, remapped_to, document"),
         ("pings", "id, at, path"),
     ):
-        db.execute(f"INSERT INTO replica_{name} (replica, {columns}) SELECT tenant, {columns} FROM replica_old_{name}")
+        old = columns.replace("remapped_to", "json_extract(document, '$.remappedTo')")
+        db.execute(f"INSERT INTO replica_{name} (replica, {columns}) SELECT tenant, {old} FROM replica_old_{name}")
     kind = "tenant, binding, category, value, seq, CASE seq WHEN 0 THEN '' ELSE trim(earlier || ' ' || seq) END"
     db.execute(
         "INSERT INTO replica_kinds (replica, binding, category, value, newest, trail, id)"
@@ -120,7 +121,8 @@ def statements(dialect: Dialect) -> list[str]:
         f"CREATE TABLE replica_categories ({replica}, id {number} NOT NULL, document {document} NOT NULL,"
         f" PRIMARY KEY (replica, id)){suffix}",
         f"CREATE TABLE replica_values ({replica}, category {number} NOT NULL, id {number} NOT NULL,"
-        f" available SMALLINT NOT NULL, document {document} NOT NULL, PRIMARY KEY (replica, category, id)){suffix}",
+        f" available SMALLINT NOT NULL, remapped_to {number},"
+        f" document {document} NOT NULL, PRIMARY KEY (replica, category, id)){suffix}",
         f"CREATE TABLE replica_pings ({replica}, id {number} NOT NULL, at {name} NOT NULL, path {document} NOT NULL,"
         f" PRIMARY KEY (replica, id)){suffix}",
         f"CREATE TABLE replica_kinds ({replica}, id {number} NOT NULL, binding {name} NOT NULL,"
@@ -132,7 +134,6 @@ def statements(dialect: Dialect) -> list[str]:
         f" PRIMARY KEY (replica, source, kind)){suffix}",
         "CREATE INDEX replica_values_by_id ON replica_values (replica, id)",
         "CREATE INDEX replica_kinds_by_value ON replica_kinds (replica, binding, category, value)",
-        "CREATE INDEX replica_kinds_by_newest ON replica_kinds (replica, binding, category, newest)",
     ]
 
 

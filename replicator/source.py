@@ -1,7 +1,7 @@
 """The ATS as a replicator sees it: ours, or another vendor's that speaks the plain contract only."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catrelay.client import AtsClient, Snapshot
@@ -149,6 +149,19 @@ class Source:
         except NotFound:  # a category that is gone has nothing more to say
             return JournalPage(results=())
 
+    async def pages(self, journal: int, *, after: int) -> AsyncGenerator[JournalPage]:
+        """Pages from a cursor to the end, at least one. The next is asked for before the last is done with."""
+        page = await self.page(journal, after=after)
+        while not is_last(page):
+            coming = asyncio.ensure_future(self.page(journal, after=page.results[-1].seq))
+            try:
+                await asyncio.sleep(0)  # so that it is on its way
+                yield page
+                page = await coming
+            finally:
+                coming.cancel()
+        yield page
+
     async def head(self, journal: int) -> JournalPage:
         """A page that tells the newest seq and the epoch, from a journal of which nothing is known."""
         try:
@@ -165,11 +178,12 @@ class Source:
 
     async def entries(self, journal: int, *, after: int) -> list[JournalEntry]:
         """All entries after a cursor."""
-        found: list[JournalEntry] = []
-        while (page := await self.page(journal, after=after)).results:
-            found += page.results
-            after = page.results[-1].seq
-        return found
+        return [entry async for page in self.pages(journal, after=after) for entry in page.results]
 
     def _name(self, category: int) -> int | None:
         return None if category == self.abilities.orgs_category else category
+
+
+def is_last(page: JournalPage) -> bool:
+    """Whether there is nothing after it. A plain ATS says so by an empty page only."""
+    return not page.results or (page.last_seq is not None and page.results[-1].seq >= page.last_seq)

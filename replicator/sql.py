@@ -17,6 +17,7 @@ from catrelay.embedded import EmbeddedDatabase
 Parameters = Mapping[str, Any]
 Row = tuple[Any, ...]
 NO_PARAMETERS: Parameters = {}
+_MAX_LISTED = 500
 
 
 @dataclass(frozen=True)
@@ -238,3 +239,10 @@ def database_of(place: "EmbeddedDatabase | sa.Engine") -> "Embedded | SqlDatabas
 @lru_cache(maxsize=1_000)
 def _text(statement: str) -> sa.TextClause:
     return sa.text(statement)
+
+
+def lists(numbers: Iterable[int]) -> Iterator[str]:
+    """*numbers* for `IN (...)`, so many at a time as every database takes."""
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), _MAX_LISTED):
+        yield ", ".join(map(str, ordered[start : start + _MAX_LISTED]))

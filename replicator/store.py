@@ -14,14 +14,13 @@ from catrelay.models import Category, CategoryValue, ReceivedPing
 from replicator import schema
 from replicator.bindings import TableBinding
 from replicator.domain.trees import Document
-from replicator.sql import Connection, Parameters, SqlDatabase, database_of
+from replicator.sql import Connection, Parameters, SqlDatabase, database_of, lists
 from replicator.tables import Table, table_of
 
 MAX_PINGS_KEPT = 1_000
 WHOLE_TENANT = 0
 """In place of a category's id: the journal over all categories."""
 
-_MAX_LISTED = 500
 _DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
 
@@ -276,27 +275,27 @@ class Unit:
             self._run(f"DELETE FROM {table} WHERE replica = :replica AND {column} = :category", category=category)
 
     def value(self, category: int, value: int) -> CategoryValue | None:
-        for (document,) in self._rows(
-            "SELECT document FROM replica_values WHERE replica = :replica AND category = :category AND id = :value",
+        for document, available, remapped_to in self._rows(
+            "SELECT document, available, remapped_to FROM replica_values WHERE replica = :replica"
+            " AND category = :category AND id = :value",
             category=category,
             value=value,
         ):
-            return CategoryValue.model_validate_json(document)
+            found = CategoryValue.model_validate_json(document)
+            gone = {"available": False, "parent": None, "remapped_to": remapped_to}
+            return found if available else found.model_copy(update=gone)
         return None
 
-    def documents_of(self, category: int, values: Iterable[int]) -> dict[int, Document]:
-        """The states of those of *values* that the replica has, available or not, by id."""
-        wanted = sorted(set(values))
-        found: dict[int, Document] = {}
-        for start in range(0, len(wanted), _MAX_LISTED):
-            listed = ", ".join(map(str, wanted[start : start + _MAX_LISTED]))
-            rows = self._rows(
-                "SELECT id, document FROM replica_values WHERE replica = :replica AND category = :category"
-                f" AND id IN ({listed})",
+    def known_ids(self, category: int, values: Iterable[int]) -> set[int]:
+        """Those of *values* that the replica has, available or not."""
+        return {
+            value
+            for listed in lists(values)
+            for (value,) in self._rows(
+                f"SELECT id FROM replica_values WHERE replica = :replica AND category = :category AND id IN ({listed})",
                 category=category,
             )
-            found |= {value: orjson.loads(document) for value, document in rows}
-        return found
+        }
 
     def categories_of(self, value: int) -> list[int]:
         """The categories with a value of this id: one at most, unless another vendor's ATS counts per category."""
@@ -326,16 +325,30 @@ class Unit:
     def save_values(self, category: int, values: Iterable[Document]) -> None:
         """Each value's new state."""
         self.connection.run_many(
-            self.connection.dialect.upsert("replica_values", ["replica", "category", "id"], ["available", "document"]),
+            self.connection.dialect.upsert(
+                "replica_values", ["replica", "category", "id"], ["available", "remapped_to", "document"]
+            ),
             (
                 {
                     "replica": self._replica,
                     "category": category,
                     "id": value["id"],
                     "available": int(value["available"]),
+                    "remapped_to": value.get("remappedTo"),
                     "document": orjson.dumps(value).decode(),
                 }
                 for value in values
+            ),
+        )
+
+    def retire_values(self, category: int, values: Iterable[tuple[int, int | None]]) -> None:
+        """Note of each that it is unavailable, and where it was remapped. Their documents stay as they were."""
+        self.connection.run_many(
+            "UPDATE replica_values SET available = 0, remapped_to = :remapped_to"
+            " WHERE replica = :replica AND category = :category AND id = :value",
+            (
+                {"replica": self._replica, "category": category, "value": value, "remapped_to": remapped_to}
+                for value, remapped_to in values
             ),
         )
 

@@ -46,8 +46,11 @@ class Table:
         """A SELECT that finds a row while the object of *receipt* is pinned to *value*."""
         raise NotImplementedError
 
-    def follow(self, parameters: Parameters) -> None:
-        """Bring the rows in line with the moves. The kinds of receipts say already where all ends."""
+    def follow(self, parameters: Parameters, *, by_value: bool) -> None:
+        """Bring the rows in line with the moves. The kinds of receipts say already where all ends.
+
+        by_value: all that is pinned to a source goes to one target.
+        """
         raise NotImplementedError
 
     def delete_lost(self, parameters: Parameters) -> None:
@@ -116,16 +119,16 @@ class ColumnTable(Table):
     def is_pinned(self, receipt: str, value: str) -> str:
         return f"SELECT 1 FROM {self._table} AS app WHERE {self._is_object(receipt, value)}"
 
-    def follow(self, parameters: Parameters) -> None:
-        # The app may have pinned an object elsewhere this moment: then it stays there.
+    def follow(self, parameters: Parameters, *, by_value: bool) -> None:
+        if by_value:
+            source = "replica_moves AS move"
+            movers = f"move.replica = :replica AND app.{self._column} = move.source{self._owned('app.')}"
+        else:
+            # The app may have pinned an object elsewhere this moment: then it stays there.
+            source = MOVERS
+            movers = f"{MOVING} AND {self._is_object('receipt.object', 'move.source')}"
         self._connection.run(
-            self._dialect.update_from(
-                self._table,
-                self._column,
-                "move.target",
-                MOVERS,
-                f"{MOVING}{self._target} AND {self._is_object('receipt.object', 'move.source')}",
-            ),
+            self._dialect.update_from(self._table, self._column, "move.target", source, f"{movers}{self._target}"),
             parameters,
         )
 
@@ -169,7 +172,7 @@ class LinkTable(Table):
             f" AND app.{self._value} = {value}{self._owned('app.')}"
         )
 
-    def follow(self, parameters: Parameters) -> None:
+    def follow(self, parameters: Parameters, *, by_value: bool) -> None:
         own = self._own("receipt.object")
         leaves = "(move.target IS NULL OR move.target <> move.source)"
         stored = self._dialect.stored_key(f"{self._table}.{self._object}")
@@ -245,7 +248,7 @@ class JsonTable(Table):
             f" ({numbers} WHERE CAST(each AS TEXT) SIMILAR TO '[0-9]{{1,18}}') AS element WHERE TRUE"
         )
 
-    def follow(self, parameters: Parameters) -> None:
+    def follow(self, parameters: Parameters, *, by_value: bool) -> None:
         after: object = None
         while page := self._page(parameters, after):
             after = page[-1]

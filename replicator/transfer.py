@@ -12,21 +12,24 @@ from typing import Any
 from catrelay.journal import Place
 from replicator.bindings import Inactivation, TableBinding
 from replicator.domain.transfers import Standing, Transfer
-from replicator.sql import Connection
+from replicator.sql import Connection, lists
 from replicator.tables import MOVERS, MOVING, Table
 
-_LISTED = 500
 _PAGE_OBJECTS = 1_000
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Where the pins of a kind go. is_fresh: of objects without receipts, which get one."""
+    """Where the pins of a kind go. is_fresh: of objects without receipts, which get one.
+
+    returns: not all pins at the value go there, but those that a remap brought which is taken back.
+    """
 
     kind: int
     before: Standing
     after: Place
     is_fresh: bool
+    returns: bool = False
 
     @property
     def leaves(self) -> bool:
@@ -51,7 +54,7 @@ def transfer(
     way.note_joined(steps)
     way.record(steps)
     moved = way.moved(steps)
-    table.follow(parameters)
+    table.follow(parameters, by_value=not any(step.returns for step in steps))
     if binding.on_inactivation == "delete" and any(step.after.value is None for step in steps):
         table.delete_lost(parameters)
     for step in steps:
@@ -77,7 +80,7 @@ class _Transfer:
         """Of objects that have receipts: at a value that is left, or of a remap that is taken back."""
         steps = {}
         for column, numbers in (("value", moves.places), ("newest", moves.returns)):
-            for listed in _lists(numbers):
+            for listed in lists(numbers):
                 for kind, value, trail in self._rows(
                     "SELECT id, value, trail FROM replica_kinds WHERE replica = :replica AND binding = :binding"
                     f" AND category = :category AND {column} IN ({listed})"
@@ -85,7 +88,8 @@ class _Transfer:
                     before = Standing(value, tuple(map(int, trail.split())))
                     after = moves.place_of(before)
                     if after is not None:
-                        steps[kind] = _Step(kind, before, after, False)
+                        returns = bool(before.remaps) and before.remaps[-1] in moves.returns
+                        steps[kind] = _Step(kind, before, after, is_fresh=False, returns=returns)
         return list(steps.values())
 
     def begin(self, planned: Sequence[_Step]) -> list[_Step]:
@@ -96,15 +100,30 @@ class _Transfer:
         if held:
             self._forget_repinned()
         self._note_fresh(is_any_held=bool(held), first=min((s.kind for s in steps if s.is_fresh), default=None))
-        self._counts = Counter(
-            dict(self._rows(f"SELECT move.kind, count(*) FROM {MOVERS} WHERE {MOVING} GROUP BY move.kind"))
-        )
+        self._counts = self._counted(steps)
         gone = [step.kind for step in held if not self._counts[step.kind]]
         self._remove_kinds(gone)
         taken = [step for step in steps if self._counts[step.kind]]
         if not taken:
             self.end()
         return taken
+
+    def _counted(self, steps: Sequence[_Step]) -> Counter[int]:
+        """How many objects take each step."""
+        counts: Counter[int] = Counter()
+        ranges = [f"kind IN ({listed})" for listed in lists(step.kind for step in steps if not step.is_fresh)]
+        if any(step.is_fresh for step in steps):
+            ranges.append(f"kind >= {min(step.kind for step in steps if step.is_fresh)}")
+        for within in ranges:
+            counts.update(
+                dict(
+                    self._rows(
+                        "SELECT kind, count(*) FROM replica_receipts"
+                        f" WHERE replica = :replica AND {within} GROUP BY kind"
+                    )
+                )
+            )
+        return counts
 
     def _numbered(self, step: _Step) -> _Step:
         kind, self._next_kind = self._next_kind, self._next_kind + 1
@@ -202,7 +221,7 @@ class _Transfer:
         needless = [
             step.kind for step in steps if step.after.value is None or not (step.after.remaps or self._table.has_many)
         ]
-        for listed in _lists(needless):
+        for listed in lists(needless):
             self._run(f"DELETE FROM replica_receipts WHERE replica = :replica AND kind IN ({listed})")
         self._remove_kinds(needless)
 
@@ -235,7 +254,7 @@ class _Transfer:
         )
 
     def _remove_kinds(self, kinds: Sequence[int]) -> None:
-        for listed in _lists(kinds):
+        for listed in lists(kinds):
             self._run(f"DELETE FROM replica_kinds WHERE replica = :replica AND id IN ({listed})")
 
     def _rows(self, statement: str, **more: object) -> list[tuple[Any, ...]]:
@@ -246,18 +265,12 @@ class _Transfer:
 
 
 def _row(parameters: dict[str, Any], step: _Step) -> dict[str, Any]:
-    *_, newest = (0, *step.after.remaps)
     return {
-        **parameters,
+        "replica": parameters["replica"],
+        "binding": parameters["binding"],
+        "category": parameters["category"],
         "kind": step.kind,
         "value": step.after.value,
-        "newest": newest,
+        "newest": step.after.remaps[-1] if step.after.remaps else 0,
         "trail": " ".join(map(str, step.after.remaps)),
     }
-
-
-def _lists(numbers: Iterable[int]) -> Iterable[str]:
-    """*numbers* for `IN (...)`, so many at a time as every database takes."""
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), _LISTED):
-        yield ", ".join(map(str, ordered[start : start + _LISTED]))

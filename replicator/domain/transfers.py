@@ -4,11 +4,11 @@ A *pin* is one object's hold on one value. A single-valued object has one pin at
 two pins may meet on one value, and part again when a remap is undone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from catrelay.journal import Place, fold
+from catrelay.journal import Folding, Place
 from catrelay.models import CategoryValue, JournalEntry
 
 Policy = Literal["unhook", "delete", "keep"]
@@ -61,40 +61,87 @@ class Transfer:
         )
 
 
-def transfers(entries: Iterable[JournalEntry], policy: Policy = "unhook", *, is_told: bool = False) -> list[Transfer]:
-    """What *entries*, ascending by seq, do to objects; to be applied in this order.
+@dataclass(frozen=True)
+class Way:
+    """How objects follow.
 
-    is_told: of each inactivation without remap somebody is told, before anything that comes after it: objects are taken
-    to the value that was inactivated, and its place says so. *policy* is void then.
+    keeps: losing a value without remap is no event to them, they keep it. is_told: of each such loss somebody is told,
+    before anything that comes after it: objects are taken to the value that was inactivated, and their place says so.
     """
-    by_category: dict[int, list[JournalEntry]] = {}
-    for entry in entries:
-        # To an object that keeps an unavailable value, losing it without remap is no event.
-        if is_told or not (policy == "keep" and entry.operation == "inactivate"):
-            by_category.setdefault(entry.category, []).append(entry)
-    found = [_transfer(category, run) for category, mine in by_category.items() for run in runs(mine, is_told=is_told)]
-    return [transfer.keeping() if is_told else transfer for transfer in found if transfer]
+
+    keeps: bool = False
+    is_told: bool = False
 
 
-def runs(entries: Sequence[JournalEntry], *, is_told: bool = False) -> list[list[JournalEntry]]:
-    """*entries* of one category in pieces that can be folded.
+def way_of(policy: Policy | None) -> Way:
+    """The way of objects with *policy*; None: somebody is told and decides."""
+    return Way(is_told=True) if policy is None else Way(keeps=policy == "keep")
 
-    An undo of an entry from before its run begins a new one: which pins that remap moved last is known only once what
-    stands before the undo is applied. is_told: the return of a value that was inactivated begins one too.
+
+class Following:
+    """Journal entries, folded as they are read: what they do to objects that follow in one way."""
+
+    def __init__(self, way: Way = Way()) -> None:
+        self._way = way
+        self._runs: dict[int, _Run] = {}
+        self._done: dict[int, list[Transfer]] = {}
+
+    def read(self, entries: Iterable[JournalEntry]) -> None:
+        """Read on: *entries* ascending by seq."""
+        for entry in entries:
+            if self._way.keeps and entry.operation == "inactivate":
+                continue
+            run = self._runs.get(entry.category)
+            if run is None or run.cannot_take(entry):
+                self._end(entry.category)
+                run = self._runs[entry.category] = _Run()
+            run.take(entry, is_told=self._way.is_told)
+
+    def transfers(self) -> list[Transfer]:
+        """To be applied in this order."""
+        for category in list(self._runs):
+            self._end(category)
+        return [transfer for category in self._done for transfer in self._done[category]]
+
+    def _end(self, category: int) -> None:
+        run = self._runs.pop(category, None)
+        transfer = run and run.transfer(category)
+        if transfer:
+            self._done.setdefault(category, []).append(transfer.keeping() if self._way.is_told else transfer)
+
+
+class _Run:
+    """Entries of one category that can be folded.
+
+    An undo of an entry from before the run begins a new one: which pins that remap moved last is known only once what
+    stands before the undo is applied. Where somebody is told, the return of an inactivated value begins one too.
     """
-    found: list[list[JournalEntry]] = []
-    seqs: set[int] = set()
-    inactivated: set[int] = set()
-    for entry in entries:
-        reaches_back = entry.operation == "undo" and entry.undoes not in seqs
-        if not found or reaches_back or (entry.operation == "restore" and entry.id in inactivated):
-            found.append([])
-            seqs, inactivated = set(), set()
-        found[-1].append(entry)
-        seqs.add(entry.seq)
+
+    def __init__(self) -> None:
+        self._folding = Folding()
+        self._seqs: set[int] = set()
+        self._inactivated: set[int] = set()
+
+    def cannot_take(self, entry: JournalEntry) -> bool:
+        reaches_back = entry.operation == "undo" and entry.undoes not in self._seqs
+        return bool(self._seqs) and (reaches_back or (entry.operation == "restore" and entry.id in self._inactivated))
+
+    def take(self, entry: JournalEntry, *, is_told: bool) -> None:
+        self._folding.apply(entry)
+        self._seqs.add(entry.seq)
         if is_told and entry.operation == "inactivate":
-            inactivated.add(entry.id)
-    return found
+            self._inactivated.add(entry.id)
+
+    def transfer(self, category: int) -> Transfer:
+        folded = self._folding.result()
+        return Transfer(category, folded.places, folded.returns)
+
+
+def transfers(entries: Iterable[JournalEntry], way: Way = Way()) -> list[Transfer]:
+    """What *entries*, ascending by seq, do to objects that follow in this way; to be applied in this order."""
+    following = Following(way)
+    following.read(entries)
+    return following.transfers()
 
 
 def settlement(
@@ -143,8 +190,3 @@ def _way(
 
 def _kept(place: Place) -> Place:
     return place if place.value is not None else replace(place, value=place.inactivated)
-
-
-def _transfer(category: int, run: Sequence[JournalEntry]) -> Transfer:
-    folded = fold(run)
-    return Transfer(category, folded.places, folded.returns)

@@ -1,7 +1,6 @@
 """How the replica of a tree changes. Source: docs/contract/, "Categories and values"."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
 from typing import Any
 
 from catrelay.models import JournalEntry, ValuesDigest
@@ -10,32 +9,32 @@ Document = dict[str, Any]
 """A value as JSON has it."""
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What journal entries tell of the replica's values.
+def by_category(last: Mapping[tuple[int, int], JournalEntry]) -> dict[int, dict[int, JournalEntry]]:
+    """The last entry of each value, by category and value; values ascending."""
+    found: dict[int, dict[int, JournalEntry]] = {}
+    for category, value in sorted(last):
+        found.setdefault(category, {})[value] = last[category, value]
+    return found
 
-    values: new states, by category. unclear: (category, value) whose new state only the ATS can tell.
+
+def retired(last: Mapping[int, JournalEntry], known: Set[int]) -> list[tuple[int, int | None]]:
+    """Of those values that are *known*, which are unavailable now, and where they were remapped.
+
+    last: the last entry of each value of a category.
     """
+    return [
+        (value, entry.remapped_to)
+        for value, entry in last.items()
+        if entry.operation in ("remap", "inactivate") and value in known
+    ]
 
-    values: Mapping[int, Sequence[Document]]
-    unclear: frozenset[tuple[int, int]]
 
+def still_unclear(last: Mapping[int, JournalEntry], known: Set[int]) -> set[int]:
+    """The values whose state only the ATS can tell.
 
-def changes(entries: Iterable[JournalEntry], known: Mapping[tuple[int, int], Document]) -> Changes:
-    """What *entries*, ascending by seq, change. known: by (category, value), at least those that entries are about."""
-    last = {(entry.category, entry.id): entry for entry in entries}
-    states: dict[int, list[Document]] = {}
-    unclear: set[tuple[int, int]] = set()
-    for key, entry in last.items():
-        value = known.get(key)
-        if value is not None and entry.operation in ("remap", "inactivate"):
-            gone = {name: member for name, member in value.items() if name not in ("parent", "remappedTo")}
-            target = {} if entry.remapped_to is None else {"remappedTo": entry.remapped_to}
-            states.setdefault(entry.category, []).append({**gone, "available": False, **target})
-        else:
-            # Where in the tree a value came back, or what a value that was never seen is called, no entry says.
-            unclear.add(key)
-    return Changes(states, frozenset(unclear))
+    Where in the tree a value came back, or what a value that was never seen is called, no entry says.
+    """
+    return {value for value, entry in last.items() if entry.operation in ("restore", "undo") or value not in known}
 
 
 def differing_branches(

@@ -102,7 +102,10 @@ class SqlApp:
     def follow(self, entries: list[JournalEntry], *bindings: Binding) -> int:
         with self.store.write() as unit:
             before = unit.state().moved
-            Mover(bindings or self.bindings()).follow(unit, entries)
+            mover = Mover(bindings or self.bindings())
+            reading = mover.reading()
+            reading.read(entries)
+            mover.follow(unit, reading)
             return unit.state().moved - before
 
     def quotes(self) -> dict[int, int | None]:
@@ -225,7 +228,7 @@ def test_an_app_may_decide_itself_what_becomes_of_objects_that_lose_their_value(
     assert {(lost.kind, lost.category, lost.value) for lost in told} == {("quotes", CATEGORY, 2)}
     assert sorted(map(int, keys)) == [first, second]
     assert sql.quotes() == {first: 3, second: 3}
-    assert policy_of(binding) == "keep"  # type: ignore[arg-type]  # all of the app's bindings are of tables
+    assert policy_of(binding) is None  # type: ignore[arg-type]  # all of the app's bindings are of tables
 
 
 def test_what_is_held_on_a_value_is_counted_and_named(sql: SqlApp) -> None:

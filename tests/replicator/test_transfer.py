@@ -21,7 +21,10 @@ VALUES = range(1, 6)
 def apply(app: App, binding: ColumnBinding | LinkBinding, entries: list[JournalEntry]) -> int:
     with app.store.write() as unit:
         before = unit.state().moved
-        Mover([binding]).follow(unit, entries)
+        mover = Mover([binding])
+        reading = mover.reading()
+        reading.read(entries)
+        mover.follow(unit, reading)
         return unit.state().moved - before
 
 
