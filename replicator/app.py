@@ -34,6 +34,7 @@ from replicator.threads import InThread, in_threadpool
 DEFAULT_TOPICS: tuple[Topic, ...] = ("categories", "orgs")
 DEFAULT_INTERVAL = timedelta(seconds=60)
 DEFAULT_RESYNC_DELAY = timedelta(seconds=2)
+VERIFY_INTERVAL = timedelta(hours=1)
 DEFAULT_HANDOVER = timedelta(seconds=0.5)
 DEFAULT_LEASE = timedelta(seconds=15)
 
@@ -161,7 +162,7 @@ class Replicator:
     async def run(self) -> None:
         """Follow the ATS until cancelled: at once, on each ping, and by timer; while no other process does."""
         failures = 0
-        due = self._time()
+        due = verified = self._time()
         try:
             while True:
                 try:
@@ -169,7 +170,9 @@ class Replicator:
                         await self._rest_until(self._time() + self._lease.total_seconds() / 3)
                         continue
                     if self._time() >= due or failures:
-                        await self.catch_up()
+                        is_time_to_verify = self._time() >= verified + VERIFY_INTERVAL.total_seconds()
+                        await self.catch_up(verify=is_time_to_verify)
+                        verified = self._time() if is_time_to_verify else verified
                         due = self._time() + jittered(self.interval, self._chance()).total_seconds()
                     else:
                         await self.answer_pings()
@@ -184,16 +187,17 @@ class Replicator:
             with anyio.CancelScope(shield=True):
                 await self._in_thread(self._give_up_lease)
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, *, verify: bool = False) -> None:
         """The journal after the cursor, then the present trees; the subscription is revived first.
 
-        Raises the Problem that the ATS answers, or ServiceUnreachable.
+        verify: prove by digests that nothing of the replica has drifted, and repair it where it has; `run` does so once
+        an hour. Raises the Problem that the ATS answers, or ServiceUnreachable.
         """
         async with self._turn:
             pings = await self._in_thread(self._pending)
             abilities = await self._source.describe()
             refusal = await self._subscriber.ensure(batches=abilities.batches) if self._subscriber else None
-            await self._catch_up.everything()
+            await self._catch_up.everything(verify=verify)
             await self._done(pings.last, refusal)
 
     async def answer_pings(self) -> None:

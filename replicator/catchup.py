@@ -91,9 +91,12 @@ class CatchUp:
         self._before_resync = before_resync
         self._in_thread = in_thread
 
-    async def everything(self) -> None:
-        """The journal after the cursor, then the present trees. The first time: everything there is."""
-        await self._catch_up(self._read_on_and_refresh)
+    async def everything(self, *, verify: bool = False) -> None:
+        """The journal after the cursor, then the present trees. The first time: everything there is.
+
+        verify: compare also what did not change at the ATS.
+        """
+        await self._catch_up(partial(self._read_on_and_refresh, verify=verify))
 
     async def pinged(self, values: Iterable[Key], categories: Iterable[int]) -> None:
         """The journal after the cursor, then the present state of what pings named."""
@@ -172,19 +175,20 @@ class CatchUp:
 
     # Present states
 
-    async def _read_on_and_refresh(self) -> None:
+    async def _read_on_and_refresh(self, *, verify: bool) -> None:
         for _ in range(MAX_ROUNDS):
             versions = await self._source.versions()
-            known = await self._read(lambda unit: (unit.state(), unit.cursors().get(WHOLE_TENANT), unit.versions()))
-            state, cursor, held = known
+            here = await self._read(
+                lambda unit: (unit.state().epoch, unit.cursors().get(WHOLE_TENANT), unit.versions())
+            )
             there = None if versions is None else {each.id: each.version for each in versions.categories}
-            if versions is not None and (versions.epoch, versions.seq, there) == (state.epoch, cursor, held):
+            if versions is not None and not verify and (versions.epoch, versions.seq, there) == here:
                 return
             unclear = await self._read_journals()
-            if not await self._refresh(unclear, versions):
+            if not await self._refresh(unclear, versions, verify=verify):
                 return
 
-    async def _refresh(self, unclear: set[Key], versions: CategoryVersions | None) -> bool:
+    async def _refresh(self, unclear: set[Key], versions: CategoryVersions | None, *, verify: bool) -> bool:
         """Take over the present trees. Returns whether they show what the journal says after the cursor.
 
         versions: asked for before the journal was read; those of all categories whose trees are the same now.
@@ -193,7 +197,8 @@ class CatchUp:
         held, known = await self._read(lambda unit: (unit.category_ids(), unit.versions()))
         there = {} if versions is None else {each.id: each.version for each in versions.categories}
         everywhere = {*self._ids(categories), *held}
-        same = {category for category in everywhere & held if known.get(category, "") == there.get(category)}
+        compared = everywhere if verify else everywhere - held
+        same = {category for category in everywhere - compared if known.get(category, "") == there.get(category)}
         fetched = [await self._fetch_unless_same(category, unclear) for category in sorted(everywhere - same)]
         fetched += [
             await self._fetch_values(category, {value for of, value in unclear if of == category})

@@ -6,8 +6,7 @@ what moves again, or comes back, costs one row of a kind and no receipt.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from catrelay.journal import Place
 from replicator.bindings import Inactivation, TableBinding
@@ -18,8 +17,7 @@ from replicator.tables import MOVERS, MOVING, Table
 _PAGE_OBJECTS = 1_000
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """Where the pins of a kind go. is_fresh: of objects without receipts, which get one.
 
     returns: not all pins at the value go there, but those that a remap brought which is taken back.
@@ -47,8 +45,8 @@ def transfer(
     told = binding.on_inactivation if callable(binding.on_inactivation) else None
     way = _Transfer(connection, parameters, table)
     held = way.held_steps(moves)
-    fresh = [_Step(0, Standing(value), place, True) for value, place in sorted(moves.places.items())]
-    steps = way.begin([*held, *fresh])
+    fresh = way.numbered((Standing(value), moves.places[value]) for value in sorted(moves.places))
+    steps = way.begin(held, fresh)
     if not steps:
         return 0
     way.note_joined(steps)
@@ -92,15 +90,23 @@ class _Transfer:
                         steps[kind] = _Step(kind, before, after, is_fresh=False, returns=returns)
         return list(steps.values())
 
-    def begin(self, planned: Sequence[_Step]) -> list[_Step]:
+    def numbered(self, moves: Iterable[tuple[Standing, Place]], *, is_fresh: bool = True) -> list[_Step]:
+        """Steps of kinds that are new."""
+        steps = [
+            _Step(kind, before, after, is_fresh) for kind, (before, after) in enumerate(moves, start=self._next_kind)
+        ]
+        self._next_kind += len(steps)
+        return steps
+
+    def begin(self, held: Sequence[_Step], fresh: Sequence[_Step]) -> list[_Step]:
         """Find the objects that take the steps. Returns the steps that any takes."""
-        steps = [step if step.kind else self._numbered(step) for step in planned]
+        steps = [*held, *fresh]
         self._fill(steps)
-        held = [step for step in steps if not step.is_fresh]
         if held:
             self._forget_repinned()
-        self._note_fresh(is_any_held=bool(held), first=min((s.kind for s in steps if s.is_fresh), default=None))
-        self._counts = self._counted(steps)
+        if fresh:
+            self._note_fresh(is_any_held=bool(held), first=fresh[0].kind)
+        self._counts = self._counted(held, fresh)
         gone = [step.kind for step in held if not self._counts[step.kind]]
         self._remove_kinds(gone)
         taken = [step for step in steps if self._counts[step.kind]]
@@ -108,12 +114,12 @@ class _Transfer:
             self.end()
         return taken
 
-    def _counted(self, steps: Sequence[_Step]) -> Counter[int]:
+    def _counted(self, held: Sequence[_Step], fresh: Sequence[_Step]) -> Counter[int]:
         """How many objects take each step."""
         counts: Counter[int] = Counter()
-        ranges = [f"kind IN ({listed})" for listed in lists(step.kind for step in steps if not step.is_fresh)]
-        if any(step.is_fresh for step in steps):
-            ranges.append(f"kind >= {min(step.kind for step in steps if step.is_fresh)}")
+        ranges = [f"kind IN ({listed})" for listed in lists(step.kind for step in held)]
+        if fresh:
+            ranges.append(f"kind >= {fresh[0].kind}")
         for within in ranges:
             counts.update(
                 dict(
@@ -124,10 +130,6 @@ class _Transfer:
                 )
             )
         return counts
-
-    def _numbered(self, step: _Step) -> _Step:
-        kind, self._next_kind = self._next_kind, self._next_kind + 1
-        return _Step(kind, step.before, step.after, step.is_fresh)
 
     def _fill(self, steps: Iterable[_Step]) -> None:
         replica = self._parameters["replica"]
@@ -148,9 +150,7 @@ class _Transfer:
             f" AND move.kind = replica_receipts.kind AND EXISTS ({pinned}))"
         )
 
-    def _note_fresh(self, *, is_any_held: bool, first: int | None) -> None:
-        if first is None:
-            return
+    def _note_fresh(self, *, is_any_held: bool, first: int) -> None:
         # DISTINCT: so that no database looks for the receipts anew for each object.
         held = (
             " LEFT JOIN (SELECT DISTINCT receipt.object AS object, move.source AS value"
@@ -175,7 +175,7 @@ class _Transfer:
         if not self._table.has_many or not targets:
             return
         first = self._next_kind
-        joined = [self._numbered(_Step(0, Standing(value), Place(value), False)) for value in sorted(targets)]
+        joined = self.numbered(((Standing(value), Place(value)) for value in sorted(targets)), is_fresh=False)
         self._fill(joined)
         self._run(
             "INSERT INTO replica_receipts (replica, kind, object)"

@@ -1,9 +1,11 @@
 """A replica is compared with the ATS by digests, and repaired where it differs."""
 
+import asyncio
+
 import pytest
 
 from tests.replicator.objects import CATEGORY, App
-from tests.replicator.replicas import ats_tree, catch_up, tree
+from tests.replicator.replicas import ats_tree, catch_up, replicator_of, tree
 from tests.replicator.standin import ORGS, StandIn
 
 
@@ -119,6 +121,16 @@ def test_a_start_with_nothing_new_takes_three_requests(fast: StandIn, app: App) 
     catch_up(fast, app)
 
     assert fast.requests == ["GET ", "GET /subscriptions/byID/1", "GET /categories/versions"]
+
+
+def test_a_replica_that_drifted_is_repaired_when_it_is_verified(fast: StandIn, app: App) -> None:
+    catch_up(fast, app)
+    with app.store.write() as unit:
+        unit.remove_values(CATEGORY, [3])
+
+    asyncio.run(replicator_of(fast, app).catch_up(verify=True))
+
+    assert tree(app) == ats_tree(fast)
 
 
 def test_of_fifty_categories_only_the_one_that_changed_is_asked_for(fast: StandIn, app: App) -> None:
