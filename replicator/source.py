@@ -164,16 +164,18 @@ class Source:
 
     async def head(self, journal: int) -> JournalPage:
         """A page that tells the newest seq and the epoch, from a journal of which nothing is known."""
+        after = 0
         try:
-            page = await self.page(journal, after=0)
+            page = await self.page(journal, after=after)
         except JournalCompacted as compacted:
             first = compacted.members.get("firstSeq")
             if not isinstance(first, int):
                 raise
-            page = await self.page(journal, after=first - 1)
+            after = first - 1
+            page = await self.page(journal, after=after)
         if page.last_seq is not None:
             return page
-        *_, last = [0, *(entry.seq for entry in await self.entries(journal, after=0))]
+        *_, last = [after, *(entry.seq for entry in await self.entries(journal, after=after))]
         return page.model_copy(update={"last_seq": last})
 
     async def entries(self, journal: int, *, after: int) -> list[JournalEntry]:
