@@ -1,6 +1,6 @@
 """What pings carry: the state of their objects at the time of sending."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
@@ -11,17 +11,19 @@ from catrelay.database import Database
 from catrelay.models import DeltaPing
 
 
-def read_bodies(database: Database, tenant: int, pings: Iterable[Ping]) -> dict[Ping, bytes]:
+def read_bodies(database: Database, tenant: int, pings: Collection[Ping]) -> dict[Ping, bytes]:
     """The body of each ping. A ping about something that is gone, with its tenant perhaps, is left out."""
     with database.look() as connection:
-        found = ((ping, _body(connection, tenant, ping)) for ping in pings)
+        values = ValueStore(connection, tenant)
+        values.read_all([ping.object for ping in pings if ping.subject == "value"])
+        found = ((ping, _body(connection, tenant, values, ping)) for ping in pings)
         return {ping: body for ping, body in found if body is not None}
 
 
-def _body(connection: Connection, tenant: int, ping: Ping) -> bytes | None:
+def _body(connection: Connection, tenant: int, values: ValueStore, ping: Ping) -> bytes | None:
     match ping.subject:
         case "value":
-            value = ValueStore(connection, tenant).value(ping.object)
+            value = values.value(ping.object)
             return None if value is None else value.as_answered().to_json()
         case "category":
             return b"" if has_category(connection, tenant, ping.object) else None

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Text, bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Connection, ScalarSelect, Text, bindparam, delete, func, insert, select, update
 
 from ats_stub.domain.delivery import Health
 from ats_stub.domain.pings import Ping
 from ats_stub.store import schema
+from ats_stub.store.among import among
 from ats_stub.store.readiness import WORKS, free
 from ats_stub.store.windows import Log
 from catrelay.statements import Statement
@@ -86,27 +84,6 @@ class SubscriptionRow(NamedTuple):
         )
 
 
-class _listed(FunctionElement[int]):  # noqa: N801 - a function, as it is written in a statement
-    """The numbers of a JSON array."""
-
-    inherit_cache = True
-
-
-@compiles(_listed, "sqlite")
-def _on_sqlite(element: _listed, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
-
-
-@compiles(_listed, "postgresql")
-def _on_postgresql(element: _listed, compiler: SQLCompiler, **options: Any) -> str:
-    array = compiler.process(element.clauses, **options)
-    return f"(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({array} AS JSON)))"
-
-
-def _among(column: ColumnElement[int]) -> ColumnElement[bool]:
-    return column.op("IN", is_comparison=True)(_listed(bindparam("ids", type_=Text)))
-
-
 def first_retry() -> ScalarSelect[datetime]:
     """When the first of a subscription's pings that failed is due."""
     return (
@@ -116,8 +93,8 @@ def first_retry() -> ScalarSelect[datetime]:
     )
 
 
-_THESE = (table.c.tenant == bindparam("of_tenant"), _among(table.c.id))
-_OF_THESE = (failing.c.tenant == bindparam("of_tenant"), _among(failing.c.subscription))
+_THESE = (table.c.tenant == bindparam("of_tenant"), among(table.c.id))
+_OF_THESE = (failing.c.tenant == bindparam("of_tenant"), among(failing.c.subscription))
 
 _ROWS = Statement(
     select(

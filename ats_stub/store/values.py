@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ats_stub.domain.values import Value
 from ats_stub.store import schema
+from ats_stub.store.among import among
 from ats_stub.store.gathered import Gathered
 from catrelay.models import Location
 from catrelay.statements import Statement
@@ -32,6 +33,7 @@ _FIELDS = (
 
 # Built once: the rules of a batch run them per node.
 _BY_ID = Statement(select(*_FIELDS).where(table.c.tenant == bindparam("tenant"), table.c.id == bindparam("id")))
+_BY_IDS = Statement(select(*_FIELDS).where(table.c.tenant == bindparam("tenant"), among(table.c.id)))
 _BY_EXTERNAL_ID = Statement(
     select(*_FIELDS).where(
         table.c.tenant == bindparam("tenant"),
@@ -66,6 +68,15 @@ class ValueStore:
             row = _BY_ID.row(self._connection, tenant=self._tenant, id=value_id)
             known[value_id] = None if row is None else _value(row)
         return known[value_id]
+
+    def read_all(self, ids: Collection[int]) -> None:
+        """Read all these at once: they will be asked for."""
+        known = self._gathered
+        new_ids = [each for each in ids if each not in known.by_id]
+        if new_ids:
+            known.by_id.update(dict.fromkeys(new_ids))
+            for row in _BY_IDS.rows(self._connection, tenant=self._tenant, ids=orjson.dumps(new_ids).decode()):
+                known.note(_value(row))
 
     def by_external_id(self, category: int, external_id: str) -> Value | None:
         """The value of the category with this externalId, available or not."""
@@ -125,18 +136,13 @@ class WriteValueStore(ValueStore):
 
     def look_up(self, category: int, ids: Collection[int], external_ids: Collection[str]) -> None:
         """Read all these at once: the rules will ask for them."""
+        self.read_all(ids)
         known = self._gathered
-        of_tenant = select(*_FIELDS).where(table.c.tenant == self._tenant)
-        new_ids = [each for each in ids if each not in known.by_id]
-        if new_ids:
-            known.by_id.update(dict.fromkeys(new_ids))
-            for row in self._connection.execute(of_tenant.where(table.c.id.in_(new_ids))):
-                known.note(_value(row))
         new_names = [each for each in external_ids if (category, each) not in known.by_external_id]
         if new_names:
             known.by_external_id.update(dict.fromkeys((category, each) for each in new_names))
-            named = of_tenant.where(table.c.category == category, table.c.external_id.in_(new_names))
-            for row in self._connection.execute(named):
+            of_category = select(*_FIELDS).where(table.c.tenant == self._tenant, table.c.category == category)
+            for row in self._connection.execute(of_category.where(table.c.external_id.in_(new_names))):
                 known.note(_value(row))
 
     def insert(self, value: Value) -> None:
