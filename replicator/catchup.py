@@ -90,6 +90,7 @@ class CatchUp:
         self._now = now
         self._before_resync = before_resync
         self._in_thread = in_thread
+        self._first_seq = 1
 
     async def everything(self, *, verify: bool = False) -> None:
         """The journal after the cursor, then the present trees. The first time: everything there is.
@@ -158,6 +159,9 @@ class CatchUp:
                     break
         if page.last_seq is not None and page.last_seq != state.head:
             await self._write(lambda unit: unit.note_head(page.last_seq))
+        if page.first_seq is not None and page.first_seq > self._first_seq:
+            self._first_seq = page.first_seq
+            await self._write(lambda unit: unit.forget_receipts_before(self._first_seq))
         return _Backlog(journal, cursor, last, reading, is_all)
 
     def _apply(self, unit: Unit, backlog: _Backlog) -> set[Key]:

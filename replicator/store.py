@@ -230,6 +230,27 @@ class Unit:
         for table in ("replica_receipts", "replica_kinds"):
             self._run(f"DELETE FROM {table} WHERE replica = :replica")
 
+    def forget_receipts_before(self, seq: int) -> None:
+        """Forget remaps that cannot be undone any more, as the ATS dropped their entries.
+
+        A receipt that says nothing else is still needed where it tells its object from others that came to its value.
+        """
+        self._run(
+            "UPDATE replica_kinds SET newest = 0, trail = '' WHERE replica = :replica AND newest > 0 AND newest < :seq",
+            seq=seq,
+        )
+        needed = "SELECT binding, category, value FROM replica_kinds WHERE replica = :replica AND newest > 0"
+        needless = [
+            kind
+            for (kind,) in self._rows(
+                "SELECT id FROM replica_kinds WHERE replica = :replica AND newest = 0"
+                f" AND (binding, category, value) NOT IN ({needed})"
+            )
+        ]
+        for listed in lists(needless):
+            self._run(f"DELETE FROM replica_receipts WHERE replica = :replica AND kind IN ({listed})")
+            self._run(f"DELETE FROM replica_kinds WHERE replica = :replica AND id IN ({listed})")
+
     def pinned_values(self, binding: TableBinding, category: int) -> set[int]:
         """The values that objects are pinned to."""
         rows = self.connection.rows(

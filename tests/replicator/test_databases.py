@@ -200,6 +200,23 @@ def test_what_was_moved_comes_back_and_what_was_at_the_target_stays(sql: SqlApp)
     assert {key: set(array) for key, array in sql.posts().items()} == {number: {1, 2}, native: {2}}
 
 
+def test_receipts_of_entries_that_cannot_be_undone_are_forgotten(sql: SqlApp) -> None:
+    sql.add({1, 2})
+    sql.add({3})
+    sql.follow([remap(5, 1, 2)])
+    sql.follow([remap(6, 3, 2)])
+
+    with sql.store.write() as unit:
+        unit.forget_receipts_before(6)
+    sql.follow([entry(7, "undo", 3, 6)])
+
+    assert (sql.quotes(), sql.articles()) == ({1: 2, 2: 3}, {"article 1": {2}, "article 2": {3}})
+    with sql.store.write() as unit:
+        unit.forget_receipts_before(7)
+        assert unit.connection.rows("SELECT * FROM replica_receipts") == []
+        assert unit.connection.rows("SELECT * FROM replica_kinds") == []
+
+
 def test_what_fails_is_taken_back_whole(sql: SqlApp) -> None:
     number, name, _ = sql.add({1})
 
