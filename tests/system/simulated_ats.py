@@ -113,10 +113,13 @@ class Backup:
 
 
 class AtsSite:
-    """The ATS through all its lives. histories: by epoch. first_seq: the oldest that its journal still has."""
+    """The ATS through all its lives. histories: by epoch. first_seq: the oldest that its journal still has.
+
+    uploads: the category that is filled by uploads alone.
+    """
 
     def __init__(self) -> None:
-        image, self.values = ats_pattern()
+        image, self.values, self.uploads = ats_pattern()
         self.disk = Disk(image, self._committed)
         self.histories = {"": History()}
         self.epoch = ""
@@ -139,12 +142,14 @@ class AtsSite:
         self._life = Ats(process, post, random)
         process.start(self._life.run())
 
+    def look(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What a SELECT finds in its database."""
+        assert self._life is not None
+        return self._life.process.connection.look(statement, *parameters)
+
     def compacted(self) -> None:
         """Look what is left of the journal."""
-        assert self._life is not None
-        ((first,),) = self._life.process.connection.look(
-            "SELECT coalesce(min(seq), 0) FROM journal WHERE tenant = ?", TENANT
-        )
+        ((first,),) = self.look("SELECT coalesce(min(seq), 0) FROM journal WHERE tenant = ?", TENANT)
         self.first_seq = int(first) or self.history.last + 1
 
     def back_up(self, values: Values) -> Backup:
@@ -187,11 +192,11 @@ def _existence(before: Callable[[int], bool], known: int, given: int) -> Callabl
 
 
 @cache
-def ats_pattern() -> tuple[bytes, Values]:
-    """The database of an ATS with two categories, and what is in it."""
+def ats_pattern() -> tuple[bytes, Values, int]:
+    """The database of an ATS with some categories, what is in it, and the category for uploads."""
     values = Values()
     with TemporaryDirectory() as folder:
-        file = f"{folder}/ats.db"
+        file = Path(folder) / "ats.db"
         database = open_database(f"sqlite:///{file}")
         registry = registry_of(database)
         registry.migrate()
@@ -201,8 +206,8 @@ def ats_pattern() -> tuple[bytes, Values]:
                 category = create_category(unit, CategoryWrite(name=name)).id
                 values.categories[category] = name
                 for number in range(VALUES):
-                    write = CategoryValueWrite(name=f"{name} {number}")
-                    made = write_value(unit, category, write)[0]
+                    made = write_value(unit, category, CategoryValueWrite(name=f"{name} {number}"))[0]
                     values.by_id[made.id] = Value(made.id, category, made.name)
+            uploads = create_category(unit, CategoryWrite(name="Uploads")).id
         database.close()
-        return image_of(Path(file)), values
+        return image_of(file), values, uploads

@@ -15,8 +15,10 @@ def difference(ats: AtsSite, sites: Sequence[Site], values: Values) -> str | Non
     """What is not as it shall be. values: as they were acknowledged."""
     if ats.life is None:
         return "the ATS is down"
-    look = ats.life.process.connection.look
-    rows = look("SELECT id, category, name, parent, available, remapped_to FROM category_values ORDER BY id")
+    rows = ats.look(
+        "SELECT id, category, name, parent, available, remapped_to FROM category_values WHERE category <> ?",
+        ats.uploads,
+    )
     there = {
         id_: Value(id_, category, name, parent, bool(available), to)
         for id_, category, name, parent, available, to in rows
@@ -24,7 +26,7 @@ def difference(ats: AtsSite, sites: Sequence[Site], values: Values) -> str | Non
     found = _different("values of the ATS", there, values.by_id)
     if found is not None:
         return found
-    nodes = look("SELECT id, category, node FROM category_values WHERE available")
+    nodes = ats.look("SELECT id, category, node FROM category_values WHERE available")
     tree = _parsed({id_: (category, node) for id_, category, node in nodes})
     return next(filter(None, (_of_site(site, ats, tree) for site in sites)), None)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from catrelay.models import CategoryValue, CategoryValueWrite, CategoryWrite, JournalEntry
-from catrelay.problems import CannotUndo, NotFound, Problem, ServiceUnreachable
+from catrelay.problems import NotFound, Problem, ServiceUnreachable
 from tests.system.simulated_client import SimulatedAts
 from tests.system.simulated_oracle import History, Value, Values
 
@@ -78,7 +78,8 @@ class Operator:
             if refusal.status not in (400, 404, 409, 410):
                 raise
             # The answer to the first time may have been lost.
-            if not (self._is_asked_again and isinstance(refusal, CannotUndo) and "undoneBy" in refusal.members):
+            undone_by = refusal.members.get("undoneBy")
+            if not isinstance(undone_by, int) or undone_by <= before:
                 self._check(before, [], entry.category)
                 return False
         self._check(before, [done], entry.category)
@@ -111,10 +112,11 @@ class Operator:
                 if not self._is_asked_again:
                     raise
 
+        before = self.history().last
         gone: list[Expected] = [("inactivate", value.id, None) for value in self.values.available(category)]
         await self._expecting(gone, delete, category)
-        history = self.history()
-        history.dropped[category] = history.last
+        last = [entry.seq for entry in self._entries_after(before, category)]
+        self.history().dropped[category] = max(last, default=self.history().last)
         self.values.drop(category)
 
     async def _written(self, category: int, writes: Sequence[CategoryValueWrite]) -> list[CategoryValue]:

@@ -24,6 +24,8 @@ EVENTS = {
     "cut": 4,
     "heal": 4,
     "compact": 4,
+    "upload": 2,
+    "crash uploader": 1,
     "back up": 1,
     "restore backup": 0.6,
 }

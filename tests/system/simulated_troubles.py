@@ -21,13 +21,13 @@ class Troubles:
     """Each method does what the step says, if there is something to do it to, and says what it did."""
 
     def __init__(
-        self, network: Network, ats: AtsSite, sites: Sequence[Site], operator: Operator, start_ats: Callable[[], None]
+        self, network: Network, ats: AtsSite, sites: Sequence[Site], operator: Operator, restored: Callable[[], None]
     ) -> None:
         self._network = network
         self._ats = ats
         self._sites = sites
         self._operator = operator
-        self._start_ats = start_ats
+        self._restored = restored
         self._backup: Backup | None = None
 
     async def pause(self, step: Step) -> str | None:
@@ -97,7 +97,7 @@ class Troubles:
             self._ats.life.process.kill()
         next_id = self._ats.replace(self._backup)
         self._operator.values = deepcopy(self._backup.values)
-        self._start_ats()
+        self._restored()
         assert self._ats.life is not None
         self._ats.life.begin_history(next_id)
         self._ats.compacted()

@@ -32,6 +32,7 @@ from tests.system.simulated_plan import CHANGES, Step
 from tests.system.simulated_processes import Process, is_crash
 from tests.system.simulated_time import SimulatedLoop
 from tests.system.simulated_troubles import Troubles
+from tests.system.simulated_uploader import UploaderSite
 
 STORMS = (0.0, 0.3, 1.0)
 STORM = Weather(lost=0.04, late=0.06, doubled=0.1)
@@ -103,11 +104,18 @@ class Simulation:
         self._telling = {site.url: (site, self._link(site.name, "pings")) for site in self._sites}
         self._doubles: list[asyncio.Task[None]] = []
         self._lives: Counter[str] = Counter()
+        self._uploader = UploaderSite(
+            self._ats,
+            self._link("master"),
+            SimulatedAts(lambda: self._ats.life, self._link("uploader"), "uploader", "write"),
+            self._start_uploader,
+        )
         self._administration = Administration(self._operator)
         self._doing = (
             self._administration,
             Handwork(self._sites),
-            Troubles(self._network, self._ats, self._sites, self._operator, self._start_ats),
+            self._uploader,
+            Troubles(self._network, self._ats, self._sites, self._operator, self._restored),
         )
 
     async def carry_out(self, plan: Sequence[Step]) -> None:
@@ -144,7 +152,7 @@ class Simulation:
 
     async def _do(self, step: Step) -> None:
         name = step.kind.replace(" ", "_")
-        (act,) = [getattr(each, name) for each in self._doing if hasattr(each, name)]
+        (act,) = [getattr(each, name) for each in self._doing if hasattr(type(each), name)]
         self._count(step, await act(step))
 
     def _count(self, step: Step, said: str | None) -> None:
@@ -166,18 +174,29 @@ class Simulation:
         self.difference = self.difference or found
 
     def _difference(self) -> str | None:
-        return difference(self._ats, self._sites, self._operator.values)
+        if any(process.is_dead for process in self._processes()):
+            return "a process is down"
+        return self._uploader.difference() or difference(self._ats, self._sites, self._operator.values)
 
     # Processes
 
     def _processes(self) -> list[Process]:
         life = self._ats.life
-        found = [site.process for site in self._sites if site.process is not None]
+        others = [*(site.process for site in self._sites), self._uploader.process]
+        found = [process for process in others if process is not None]
         return found if life is None else [*found, life.process]
 
     def _start_ats(self) -> None:
         process = Process("ats", self._ats.disk, lambda: self._died(process, self._start_ats))
         self._ats.start(process, self._post, self._life("ats").random)
+
+    def _restored(self) -> None:
+        self._uploader.forget()
+        self._start_ats()
+
+    def _start_uploader(self) -> None:
+        process = Process("uploader", self._uploader.disk, lambda: self._died(process, self._start_uploader))
+        self._uploader.start(process)
 
     def _start_app(self, site: Site) -> None:
         process = Process(site.name, site.disk, lambda: self._died(process, lambda: self._start_app(site)))
