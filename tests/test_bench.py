@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 REMAP = ["remap of 3,000 dependents", "answer to that remap", "worst wait of another writer"]
 JOURNAL = ["journal of 2,000 entries"]
-CATCH_UP = ["catch-up over 2,000 entries, 3,000 objects", "all of that catch-up"]
+CATCH_UP = ["catch-up over 2,000 entries, 3,000 objects", "all of that catch-up", "processor time of all of it"]
 START = ["HTTP requests of a start with nothing new"]
 BATCH = ["objects to 2 batch subscribers, 20 each", "the same per CPU second of the ATS"]
 
