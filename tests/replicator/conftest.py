@@ -21,5 +21,6 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 @pytest.fixture
-def ats() -> StandIn:
-    return StandIn()
+def ats(request: pytest.FixtureRequest) -> StandIn:
+    """One with one journal for all; by indirect parameters any other."""
+    return StandIn(**getattr(request, "param", {}))
