@@ -52,7 +52,7 @@ def transfer(
     way.note_joined(steps)
     way.record(steps)
     moved = way.moved(steps)
-    table.follow(parameters, by_value=not any(step.returns for step in steps))
+    table.follow(parameters, by_value=not any(step.returns for step in held))
     if binding.on_inactivation == "delete" and any(step.after.value is None for step in steps):
         table.delete_lost(parameters)
     for step in steps:

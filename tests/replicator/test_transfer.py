@@ -150,6 +150,17 @@ def test_an_undo_leaves_alone_what_the_app_pinned_elsewhere_since(app: App) -> N
     assert app.quotes() == {stayed: 1, repinned: 3}
 
 
+def test_an_undo_leaves_alone_what_is_at_the_target_when_all_that_it_moved_is_elsewhere(app: App) -> None:
+    moved, native = app.add_quote(1), app.add_quote(2)
+    elsewhere = app.add_quote(4)
+    apply(app, quotes(), [remap(1, 1, 2)])
+    app.pin_quote(moved, 3)
+
+    apply(app, quotes(), [entry(2, "undo", 1, 1), remap(3, 4, 5)])
+
+    assert app.quotes() == {moved: 3, native: 2, elsewhere: 5}
+
+
 def test_an_undo_leaves_alone_what_was_at_the_target_before(app: App) -> None:
     moved, native = app.add_quote(1), app.add_quote(2)
     apply(app, quotes(), [remap(1, 1, 2)])
