@@ -20,6 +20,7 @@ from replicator.app import Replicator
 from replicator.store import ReplicaStore
 
 Arguments = ParamSpec("Arguments")
+_OF_THE_BODY = {"content-length", "transfer-encoding"}
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,12 @@ class SyncReplicator:
     ) -> Answer:
         """What `Replicator.app` answers: pings in; what the app holds on a value, replica and status out.
 
-        path: from `/t/` on, decoded. query: as it was sent.
+        path: from `/t/` on, decoded. query: as it was sent. body: whole, whatever the headers say of its length.
         """
         opened = self._opened()
+        given = {name: text for name, text in (headers or {}).items() if name.lower() not in _OF_THE_BODY}
         url = httpx.URL("http://localhost", path=path, query=query.encode())
-        return opened.portal.call(_ask, opened.app, httpx.Request(method, url, headers=headers, content=body))
+        return opened.portal.call(_ask, opened.app, httpx.Request(method, url, headers=given, content=body))
 
     def start(self) -> None:
         """Follow the ATS from now on, in the background. Any number of processes may: one leads."""
