@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,14 @@ import orjson
 
 from tests.system.suites import free_base_port
 
+NOTHING: Mapping[str, str] = {}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 REST = "... and more"
-ATS_PORT, APP_PORT = "8800", "8810"
+PORTS = "8800", "8810", "8811"
 """Those of the pages; in their place come others that are free."""
+
+COMMANDS = {"catrelay": "-m catrelay", "python": "", "sqlite-utils": "-m sqlite_utils", "uvicorn": "-m uvicorn"}
+"""What the pages call, and how Python is called instead."""
 
 
 @dataclass(frozen=True)
@@ -35,31 +39,42 @@ def steps_of(guide: str) -> list[Step]:
     return [Step(*found) for found in re.findall(block, guide, re.MULTILINE | re.DOTALL)]
 
 
-def check(steps: Sequence[Step], folder: Path) -> None:
-    """Carry all steps out in *folder*, and fail where one does not print what is shown."""
-    for number, (step, real) in enumerate(zip(steps, _carry_out(steps, folder), strict=True)):
+def programs_of(guide: str) -> dict[str, str]:
+    """The programs of *guide* by their files. Each stands behind the sentence that begins with its name."""
+    return dict(re.findall(r"`([\w/]+\.py)`, [^\n]*:\n\n```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
+
+
+def carry_out(guide: str, folder: Path, instead: Mapping[str, str] = NOTHING) -> None:
+    """Carry *guide* out in *folder*, and fail where a step does not print what is shown.
+
+    instead: what stands on the page, and what takes its place here.
+    """
+    for name, program in programs_of(guide).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(program)
+    steps = steps_of(guide)
+    for number, (step, real) in enumerate(zip(steps, _carry_out(steps, folder, instead), strict=True)):
         said = (folder / f"{number}.err").read_text()
         assert is_shown(documents(step.shown), documents(real)), (
             f"{step.commands}printed\n{real}{said}\nnot\n{step.shown}"
         )
 
 
-def _carry_out(steps: Sequence[Step], folder: Path) -> list[str]:
+def _carry_out(steps: Sequence[Step], folder: Path, instead: Mapping[str, str]) -> list[str]:
     """Run all commands in one shell. Returns what each block printed."""
-    port = free_base_port()
-    ports = {ATS_PORT: str(port), APP_PORT: str(port + 1)}
-    for file in folder.iterdir():
-        file.write_text(_replaced(file.read_text(), ports))
+    here = {shown: str(port) for port, shown in enumerate(PORTS, free_base_port())} | dict(instead)
+    for file in filter(Path.is_file, folder.rglob("*")):
+        file.write_text(_replaced(file.read_text(), here))
     # Not functions of the shell: a guide would stop the process of the shell that runs one, and not what it started.
     commands = folder / "bin"
     commands.mkdir()
-    for name, arguments in {"catrelay": "-m catrelay", "python": ""}.items():
+    for name, arguments in COMMANDS.items():
         command = commands / name
         command.write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
         command.chmod(0o755)
     script = [f"PATH={commands}:$PATH"]
     for number, step in enumerate(steps):
-        block = _replaced(step.commands, ports)
+        block = _replaced(step.commands, here)
         script.append(f"{{\n{block}}} > {folder}/{number}.out 2> {folder}/{number}.err")
     with subprocess.Popen(["bash", "-c", "\n".join(script)], cwd=folder, start_new_session=True) as shell:
         try:
@@ -68,12 +83,12 @@ def _carry_out(steps: Sequence[Step], folder: Path) -> list[str]:
             # A guide stops what it starts, if all goes well; then nobody is left in the group.
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
-    shown_ports = {real: shown for shown, real in ports.items()}
-    return [_replaced((folder / f"{number}.out").read_text(), shown_ports) for number in range(len(steps))]
+    as_shown = {real: shown for shown, real in here.items()}
+    return [_replaced((folder / f"{number}.out").read_text(), as_shown) for number in range(len(steps))]
 
 
-def _replaced(text: str, ports: dict[str, str]) -> str:
-    for shown, real in ports.items():
+def _replaced(text: str, here: Mapping[str, str]) -> str:
+    for shown, real in here.items():
         text = text.replace(shown, real)
     return text
 

