@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from catrelay.client import AtsClient, Snapshot
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage, ValuesDigest
@@ -142,6 +143,12 @@ class Source:
 
     async def page(self, journal: int, *, after: int) -> JournalPage:
         """Entries after a cursor. Raises JournalCompacted."""
+        page = await self._page(journal, after=after)
+        if not _goes_on(page, after):
+            raise ServiceUnreachable("the journal of the ATS does not go on as journals do", url=self._ats.url)
+        return page
+
+    async def _page(self, journal: int, *, after: int) -> JournalPage:
         if journal == WHOLE_TENANT:
             return await self._ats.tenant_journal(after=after, limit=LONG_PAGE_ENTRIES)
         try:
@@ -184,6 +191,16 @@ class Source:
 
     def _name(self, category: int) -> int | None:
         return None if category == self.abilities.orgs_category else category
+
+
+def _goes_on(page: JournalPage, after: int) -> bool:
+    """Whether entries ascend from the cursor: whoever read on from one that did not would never come to an end."""
+    seqs = [after, *(entry.seq for entry in page.results)]
+    return all(earlier < later for earlier, later in pairwise(seqs)) and not any(
+        (entry.operation == "remap" and entry.remapped_to is None)
+        or (entry.operation == "undo" and entry.undoes is None)
+        for entry in page.results
+    )
 
 
 def is_last(page: JournalPage) -> bool:
