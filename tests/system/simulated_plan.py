@@ -33,6 +33,8 @@ EVENTS = {
 
 KINDS = {**CHANGES, **HANDWORK, **EVENTS}
 MAX_IN_A_ROW = 12
+SORTS = (2, 4, 2)
+"""How often a row of each sort is drawn."""
 
 MOST = 2**16
 
@@ -57,7 +59,7 @@ def draw(random: Random, operations: int) -> list[Step]:
     """A plan of so many steps: some of one sort, then some of another."""
     plan: list[Step] = []
     while len(plan) < operations:
-        weights = random.choice((CHANGES, HANDWORK, EVENTS))
+        (weights,) = random.choices((CHANGES, HANDWORK, EVENTS), SORTS)
         count = 1 if weights is EVENTS else random.randint(1, MAX_IN_A_ROW)
         kinds = random.choices(list(weights), list(weights.values()), k=count)
         same = random.randrange(MOST)

@@ -36,6 +36,7 @@ from tests.system.simulated_uploader import UploaderSite
 
 STORMS = (0.0, 0.3, 1.0)
 STORM = Weather(lost=0.04, late=0.06, doubled=0.1)
+INSTALL_SECONDS = 1.0
 DOWN_SECONDS = (0.05, 5.0)
 QUIET_SECONDS = 75.0
 """Within this time every replica looks by itself."""
@@ -124,7 +125,7 @@ class Simulation:
             self._start_ats()
             for site in self._sites:
                 self._start_app(site)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(INSTALL_SECONDS)
             for number, steps in groupby(plan, lambda step: step.a if step.kind in CHANGES else None):
                 if number is not None:
                     await self._change(list(steps))
