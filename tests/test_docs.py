@@ -184,7 +184,7 @@ def process(*command: str, said: str, folder: Path, **environment: str) -> Itera
 
 def test_the_app_of_the_quickstart_moves_its_objects_when_it_is_pinged(tmp_path: Path) -> None:
     (code,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "quickstart.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(code.splitlines()) < 40
+    assert len(code.splitlines()) < 25
     database = f"sqlite:///{tmp_path}/ats.db"
     registry = load_service("ats").open_registry(database)
     registry.migrate()
