@@ -49,6 +49,7 @@ def transfer(
     steps = way.begin(held, fresh)
     if not steps:
         return 0
+    way.forget_left(steps)
     way.note_joined(steps)
     way.record(steps)
     moved = way.moved(steps)
@@ -164,6 +165,27 @@ class _Transfer:
         )
         receipt = ["replica", "kind", "object"]
         self._run(self._connection.dialect.insert_new("replica_receipts", receipt, found), first=first)
+
+    def forget_left(self, steps: Sequence[_Step]) -> None:
+        """Forget receipts at values that others arrive at now, of objects that the app took away from there.
+
+        The same object may be among those that arrive: then it would look as if it had never left.
+        """
+        targets = {step.after.value for step in steps if step.leaves and step.after.value is not None}
+        moving = {step.kind for step in steps}
+        for listed in lists(targets):
+            staying = self._rows(
+                "SELECT id, value FROM replica_kinds WHERE replica = :replica AND binding = :binding"
+                f" AND category = :category AND value IN ({listed})"
+            )
+            for kind, value in staying:
+                if kind not in moving:
+                    self._run(
+                        "DELETE FROM replica_receipts WHERE replica = :replica AND kind = :kind"
+                        f" AND NOT EXISTS ({self._table.is_pinned('replica_receipts.object', ':value')})",
+                        kind=kind,
+                        value=value,
+                    )
 
     def note_joined(self, steps: Sequence[_Step]) -> None:
         """Give pins that no remap moved a receipt too where others join them, so that they are told apart.
