@@ -6,6 +6,9 @@
 `replica_moves` is empty but within a transfer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
@@ -13,6 +16,7 @@ from catrelay.tokens import SchemaMismatch
 from replicator.sql import SQLITE, Connection, Dialect, SqlDatabase
 
 VERSION = 1
+LOCK_SECONDS = 60
 
 migrations = Migrations("replicator")
 
@@ -139,15 +143,36 @@ def statements(dialect: Dialect) -> list[str]:
 
 def migrate(database: SqlDatabase) -> None:
     """Make the tables, or bring them up to this version. Raises SchemaMismatch when a newer version made them."""
-    with database.write() as connection:
+    with database.write() as connection, _alone(connection):
         connection.run("CREATE TABLE IF NOT EXISTS replica_schema (version INTEGER NOT NULL PRIMARY KEY)")
         version = _version(connection)
         if version > VERSION:
             raise SchemaMismatch(f"a newer version made the replica's tables, {version}: use that version")
         if version == 0:
             for statement in statements(connection.dialect):
+                _, kind, name, *_ = statement.split()
+                if kind == "TABLE":
+                    # MySQL commits each statement: there may be some by one that was killed.
+                    connection.run(f"DROP TABLE IF EXISTS {name}")
                 connection.run(statement)
             connection.run("INSERT INTO replica_schema (version) VALUES (:version)", {"version": VERSION})
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Processes that start at once wait for each other here; on SQLite they do already."""
+    name = {"name": "replicator.schema"}
+    if connection.dialect.kind == "postgresql":
+        connection.rows("SELECT pg_advisory_xact_lock(hashtext(:name))", name)
+    if connection.dialect.kind != "mysql":
+        yield
+        return
+    lock = "concat(:name, md5(database()))"  # named on the whole server
+    connection.rows(f"SELECT get_lock({lock}, {LOCK_SECONDS})", name)
+    try:
+        yield
+    finally:
+        connection.rows(f"SELECT release_lock({lock})", name)
 
 
 def _version(connection: Connection) -> int:

@@ -1,62 +1,56 @@
-"""A file of an earlier version keeps its replica, its receipts and its objects."""
+"""Making the replica's tables in the database of an app."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
-import sqlite_utils
+import pytest
+import sqlalchemy as sa
 
-from catrelay.embedded import EmbeddedDatabase, registry_migrations
-from catrelay.models import CategoryValue
-from replicator import migrations
-from tests.replicator.objects import CATEGORY, App, app_migrations, quotes
-from tests.replicator.replicas import catch_up
-from tests.replicator.standin import StandIn
+from replicator import ReplicaStore
 
-
-def test_receipts_of_an_earlier_version_lead_back(ats: StandIn, tmp_path: Path) -> None:
-    database = EmbeddedDatabase(f"sqlite:///{tmp_path / 'app.db'}")
-    with database.write() as db:
-        registry_migrations.apply(db)
-        migrations.apply(db, stop_before="m002_replicas_by_tenants_name")
-        app_migrations.apply(db)
-        make_earlier_replica(db)
-    database.migrate(registry_migrations, migrations, app_migrations)
-    app = App(database)
-    with app.store.read() as unit:
-        assert unit.cursors() == {0: 1}
-        assert unit.value(CATEGORY, 4) == CategoryValue(id=4, available=False, name="Four", remapped_to=5)
-    ats.remap(1, 2)
-    ats.undo(1)
-
-    catch_up(ats, app, [quotes()])
-
-    assert app.quotes() == {1: 1, 2: 2}
-    database.close()
+PROCESSES = 4
 
 
-def test_a_removed_tenant_takes_its_replica_along(app: App) -> None:
-    with app.store.write() as unit:
-        unit.set_cursor(0, 1)
-
-    with app.database.write() as db:
-        db.execute("DELETE FROM tenants WHERE name = 'acme'")
-
-    with app.database.read() as db:
-        assert db.execute("SELECT count(*) FROM replica_cursors").fetchone() == (0,)
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'app.db'}"
+    found: str = request.getfixturevalue({"postgresql": "postgres_database", "mariadb": "mariadb_url"}[request.param])
+    return found
 
 
-def make_earlier_replica(db: sqlite_utils.Database) -> None:
-    db.execute("INSERT INTO tenants (tenant, name) VALUES (1, 'acme')")
-    db.execute(
-        "INSERT INTO replica_state (tenant, epoch, head, orgs_category, last_catch_up) VALUES (1, 'first', 1, 2, ?)",
-        [AT],
-    )
-    db.execute("INSERT INTO replica_cursors (tenant, category, seq) VALUES (1, 0, 1)")
-    four = '{"id":4,"available":false,"name":"Four","remappedTo":5}'
-    db.execute("INSERT INTO replica_values VALUES (1, ?, 4, 0, ?)", [CATEGORY, four])
-    db.execute(
-        "INSERT INTO quotes (tenant, id, category, value) VALUES (1, 1, ?, 2), (1, 2, ?, 2)", [CATEGORY, CATEGORY]
-    )
-    db.execute("INSERT INTO replica_pins VALUES (1, 'quotes.value', ?, 1, 2, 1, '')", [CATEGORY])
+def test_processes_that_start_at_once_make_the_tables_once(url: str) -> None:
+    together = Barrier(PROCESSES)
+
+    def start(_: int) -> None:
+        store = ReplicaStore.of(url, "acme")
+        try:
+            together.wait(timeout=30)
+            store.migrate()
+            with store.write() as unit:
+                unit.note_moved(1)
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(PROCESSES) as threads:
+        list(threads.map(start, range(PROCESSES)))
+
+    store = ReplicaStore.of(url, "acme")
+    with store.read() as unit:
+        assert unit.state().moved == PROCESSES
+    store.close()
 
 
-AT = "2026-11-22T09:00:00+00:00"
+def test_tables_that_a_killed_process_left_are_made_anew(mariadb_url: str) -> None:
+    engine = sa.create_engine(mariadb_url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE replica_schema (version INTEGER NOT NULL PRIMARY KEY)"))
+        connection.execute(sa.text("CREATE TABLE replica_state (id INTEGER)"))
+    store = ReplicaStore.of(mariadb_url, "acme")
+
+    store.migrate()
+
+    with store.write() as unit:
+        assert unit.state().moved == 0
+    store.close()
