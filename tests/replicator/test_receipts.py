@@ -1,6 +1,12 @@
 """Receipts are of what remaps moved and the app left there: what it took away is none of theirs."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from tests.replicator.objects import App, articles, quotes
+from tests.replicator.test_databases import KINDS, SqlApp, sql_app
 from tests.replicator.test_transfer import apply, entry, remap
 
 
@@ -46,3 +52,22 @@ def test_a_receipt_of_an_object_that_stayed_outlives_others_that_arrive(app: App
     apply(app, quotes(), [remap(2, 1, 2), entry(3, "undo", 4, 1)])
 
     assert app.quotes() == {stays: 4, comes: 2}
+
+
+@pytest.fixture(params=KINDS)
+def sql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlApp]:
+    with sql_app(request.param, request, tmp_path) as app:
+        yield app
+
+
+def test_every_database_and_kind_of_binding_forgets_what_the_app_took_away(sql: SqlApp) -> None:
+    quote, article, post = sql.add({4})
+    sql.follow([remap(1, 4, 2)])
+    sql.run("UPDATE quotes SET value = 1")
+    sql.run("UPDATE article_values SET value = 1")
+    sql.run("UPDATE posts SET tags = '[1]'")
+
+    sql.follow([remap(2, 1, 2)])
+    sql.follow([entry(3, "undo", 4, 1)])
+
+    assert (sql.quotes(), sql.articles(), sql.posts()) == ({quote: 2}, {article: {2}}, {post: [2]})
