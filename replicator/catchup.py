@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
+from uuid import uuid4
 
 import structlog
 
@@ -18,7 +19,7 @@ from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
 from replicator.domain.transfers import Transfer, settlement
-from replicator.domain.trees import by_category, differing_branches, retired, still_unclear
+from replicator.domain.trees import Document, by_category, differing_branches, retired, still_unclear
 from replicator.moving import Mover, Reading
 from replicator.source import MAX_BRANCHES, HistoryLost, Source, is_last
 from replicator.store import WHOLE_TENANT, ReplicaStore, Unit
@@ -90,6 +91,7 @@ class CatchUp:
         self._now = now
         self._before_resync = before_resync
         self._in_thread = in_thread
+        self._mark = f"fetched by {uuid4().hex}"
         self._first_seq = 1
 
     async def everything(self, *, verify: bool = False) -> None:
@@ -203,6 +205,8 @@ class CatchUp:
         everywhere = {*self._ids(categories), *held}
         compared = everywhere if verify else everywhere - held
         same = {category for category in everywhere - compared if known.get(category, "") == there.get(category)}
+        if versions is not None and everywhere - same:
+            await self._write(lambda unit: self._begin(unit, everywhere - same))
         fetched = [await self._fetch_unless_same(category, unclear) for category in sorted(everywhere - same)]
         fetched += [
             await self._fetch_values(category, {value for of, value in unclear if of == category})
@@ -297,7 +301,7 @@ class CatchUp:
         snapshot = await self._source.tree(category, branches=roots)
         if snapshot is None:
             return await self._fetch_tree(category, set())
-        await self._write(lambda unit: unit.save_values(category, snapshot.answer.values()))
+        await self._write(lambda unit: self._save(unit, category, snapshot.answer.values()))
         nodes = await self._source.chains(category, suspects - snapshot.answer.keys(), snapshot.answer)
         return _Fetched(category, snapshot.answer.keys(), nodes, snapshot.journal_seq or 0)
 
@@ -309,7 +313,7 @@ class CatchUp:
         if snapshot is None:
             return _Fetched(category, frozenset(), dict.fromkeys(held))
         tree = snapshot.answer
-        await self._write(lambda unit: unit.save_values(category, tree.values()))
+        await self._write(lambda unit: self._save(unit, category, tree.values()))
         nodes = await self._source.chains(category, held - tree.keys(), tree)
         return _Fetched(category, tree.keys(), nodes, snapshot.journal_seq or 0)
 
@@ -324,8 +328,9 @@ class CatchUp:
         resync: bool = False,
     ) -> None:
         """Make the replica what was fetched. categories: all there are. versions: of what all of them are now."""
+        held = unit.versions() if versions else {}
         for one in fetched:
-            unit.save_values(one.category, [node.to_document() for node in one.nodes.values() if node is not None])
+            self._save(unit, one.category, [node.to_document() for node in one.nodes.values() if node is not None])
             unit.remove_values(one.category, [value for value, node in one.nodes.items() if node is None])
         if resync or self._by_states:
             settled = [one.settled(frozenset(value for of, value in later if of == one.category)) for one in fetched]
@@ -335,7 +340,17 @@ class CatchUp:
         if categories is not None:
             for gone in unit.category_ids() - set(self._ids(categories)):
                 unit.remove_category(gone)
-        unit.save_versions(versions or {})
+        unit.save_versions({each: name for each, name in (versions or {}).items() if held.get(each) == self._mark})
+
+    def _save(self, unit: Unit, category: int, values: Iterable[Document]) -> None:
+        """Save states that were fetched: which version the tree is then, is not known until all of it is compared."""
+        unit.save_values(category, values)
+        self._begin(unit, [category])
+
+    def _begin(self, unit: Unit, categories: Iterable[int]) -> None:
+        """Put this process' mark in the place of versions: while it stays there, no other process wrote."""
+        if self._source.abilities.versions:
+            unit.save_versions(dict.fromkeys(categories, self._mark))
 
     @property
     def _by_states(self) -> bool:

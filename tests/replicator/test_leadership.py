@@ -24,7 +24,7 @@ from replicator.store import Lease
 from tests.catman.stage import serving
 from tests.replicator.objects import App, quotes
 from tests.replicator.replicas import ats_tree, catch_up, ping_of, replicator_of, tree
-from tests.replicator.standin import StandIn
+from tests.replicator.standin import ORGS, StandIn
 from tests.virtual_time import VirtualLoop
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -293,7 +293,8 @@ def test_a_tree_that_came_late_is_not_taken_for_the_newest(app: App, at: str) ->
     fast = StandIn(digests=True, versions=True)
     catch_up(fast, app)
     fast.change(1, name="Earlier")
-    late = StandIn(digests=True, versions=True, values=dict(fast.values), categories=fast.categories)
+    late = StandIn(digests=True, versions=True)
+    late.values = dict(fast.values)
 
     def be_faster() -> None:
         fast.change(1, name="Newest")
@@ -304,6 +305,29 @@ def test_a_tree_that_came_late_is_not_taken_for_the_newest(app: App, at: str) ->
     catch_up(fast, app)
 
     assert tree(app) == ats_tree(fast)
+
+
+@pytest.mark.parametrize(
+    "at", ["/categories/byID/17/values", "/categories/byID/18/values/digest", "/orgs/values/digest"]
+)
+def test_a_tree_that_another_process_wrote_late_has_not_the_newest_version(app: App, at: str) -> None:
+    fast = StandIn(digests=True, versions=True)
+    fast.add_category(18)
+    fast.add(81, category=18)
+    catch_up(fast, app)
+    late = StandIn(digests=True, versions=True)
+    late.categories = fast.categories
+    fast.change(1, name="Earlier")
+    late.values = dict(fast.values)
+    fast.change(1, name="Newest")
+    fast.change(81, category=18, name="Newest")
+    fast.add(90, category=ORGS)
+
+    elsewhere(fast, at, lambda: catch_up(late, app))
+    catch_up(fast, app)
+    catch_up(fast, app)
+
+    assert (tree(app), tree(app, 18)) == (ats_tree(fast), ats_tree(fast, 18))
 
 
 # Real processes
