@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from catrelay.signing import sign
 from replicator import ColumnBinding, SyncReplicator
 from replicator.store import _DRIVERS
-from tests.replicator.objects import CATEGORY
+from tests.replicator.objects import CATEGORY, App
 from tests.replicator.replicas import PUBLIC_URL, ping_of
 from tests.replicator.standin import StandIn
 
@@ -96,6 +96,13 @@ def test_it_catches_up_and_tells_how_it_stands(ats: StandIn, database_url: str) 
         assert (status.cursor, status.lag, status.moved) == (1, 0, 2)
         with replicator.store.read() as unit:
             assert not unit.documents(CATEGORY).keys() & {1}
+
+
+def test_tables_of_a_store_that_is_given_are_its_owners(ats: StandIn, app: App) -> None:
+    with SyncReplicator(ats=ats.client(), store=app.store, bindings=[]) as replicator:
+        replicator.catch_up()
+
+        assert replicator.store is app.store
 
 
 def test_it_lives_in_mariadb_too(ats: StandIn, mariadb_url: str) -> None:
