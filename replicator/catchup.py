@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import structlog
 
+from catrelay.client import Snapshot
 from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
@@ -199,10 +200,10 @@ class CatchUp:
 
         versions: asked for before the journal was read; those of all categories whose trees are the same now.
         """
-        categories = (await self._source.categories()).answer
+        categories = await self._source.categories()
         held, known = await self._read(lambda unit: (unit.category_ids(), unit.versions()))
         there = {} if versions is None else {each.id: each.version for each in versions.categories}
-        everywhere = {*self._ids(categories), *held}
+        everywhere = {*self._ids(categories.answer), *held}
         compared = everywhere if verify else everywhere - held
         same = {category for category in everywhere - compared if known.get(category, "") == there.get(category)}
         if versions is not None and everywhere - same:
@@ -214,17 +215,18 @@ class CatchUp:
         ]
         await self._write(lambda unit: self._take_over(unit, fetched, categories=categories, versions=there))
         cursor = (await self._read(Unit.cursors)).get(WHOLE_TENANT)
-        return cursor is not None and any(one.journal_seq > cursor for one in fetched)
+        newest = max(categories.journal_seq or 0, *(one.journal_seq for one in fetched), 0)
+        return cursor is not None and newest > cursor
 
     async def _resynchronise(self) -> None:
         """Everything anew: the journal's head, then trees and, for what the app holds beyond them, each value."""
         before = await self._read(_place)
         versions = await self._source.versions()
-        categories = (await self._source.categories()).answer
-        journals = self._source.journals(self._ids(categories))
+        categories = await self._source.categories()
+        journals = self._source.journals(self._ids(categories.answer))
         heads = {journal: await self._source.head(journal) for journal in journals}
         held = await self._read(Unit.category_ids)
-        everywhere = sorted({*self._ids(categories), *held})
+        everywhere = sorted({*self._ids(categories.answer), *held})
         fetched = [await self._fetch_tree(category, set(), resync=True) for category in everywhere]
         cursors = {journal: head.last_seq or 0 for journal, head in heads.items()}
         # What is in the journal by now but after the head is left to the journal: it leaves receipts.
@@ -237,7 +239,7 @@ class CatchUp:
         self,
         unit: Unit,
         before: _Place,
-        categories: Sequence[Category],
+        categories: Snapshot[tuple[Category, ...]],
         fetched: Sequence[_Fetched],
         later: Sequence[JournalEntry],
         heads: Mapping[int, JournalPage],
@@ -266,8 +268,8 @@ class CatchUp:
         held = await self._read(Unit.category_ids)
         new: set[int] = set()
         if pinged_categories or {category for category, _ in values} - held:
-            categories = (await self._source.categories()).answer
-            new = set(self._ids(categories)) - held
+            categories = await self._source.categories()
+            new = set(self._ids(categories.answer)) - held
             fetched = [await self._fetch_tree(category, set()) for category in sorted(new)]
             await self._write(lambda unit: self._take_over(unit, fetched, categories=categories))
         for category in sorted(held - new):
@@ -322,7 +324,7 @@ class CatchUp:
         unit: Unit,
         fetched: Sequence[_Fetched],
         *,
-        categories: Sequence[Category] | None = None,
+        categories: Snapshot[tuple[Category, ...]] | None = None,
         versions: Mapping[int, str] | None = None,
         later: Set[Key] = frozenset(),
         resync: bool = False,
@@ -335,11 +337,13 @@ class CatchUp:
         if resync or self._by_states:
             settled = [one.settled(frozenset(value for of, value in later if of == one.category)) for one in fetched]
             self._mover.settle(unit, [moves for moves in settled if moves])
-        for category in categories or ():
-            unit.save_category(category)
         if categories is not None:
-            for gone in unit.category_ids() - set(self._ids(categories)):
-                unit.remove_category(gone)
+            for category in categories.answer:
+                unit.save_category(category)
+            # Without the category, what it went with could not be made up for if its entries were dropped unread.
+            if resync or self._by_states or unit.cursors().get(WHOLE_TENANT, 0) >= (categories.journal_seq or 0):
+                for gone in (unit.category_ids() | unit.versions().keys()) - set(self._ids(categories.answer)):
+                    unit.remove_category(gone)
         unit.save_versions({each: name for each, name in (versions or {}).items() if held.get(each) == self._mark})
 
     def _save(self, unit: Unit, category: int, values: Iterable[Document]) -> None:

@@ -340,6 +340,33 @@ def test_a_category_that_is_gone_from_a_plain_ats_takes_its_values_with_it(ats: 
     assert app.quotes() == {quote: None}
 
 
+def test_a_category_that_went_unread_is_made_up_for_though_its_entries_were_dropped(ats: StandIn, app: App) -> None:
+    ats.add_category(18)
+    ats.add(81, category=18)
+    catch_up(ats, app)
+    quote = app.add_quote(81, category=18)
+    listed: list[str] = []
+
+    def go_while_categories_are_listed(path: str) -> None:
+        listed.append(path)
+        if path == "/categories":
+            ats.inactivate(81, category=18)
+            del ats.categories[18], ats.values[18, 81]
+        elif "/categories" in listed and path == "/categories/remapped":
+            raise Unavailable("The stand-in is away")
+
+    ats.change(1, name="One")
+    ats.meanwhile = go_while_categories_are_listed
+    with pytest.raises(Unavailable):
+        catch_up(ats, app)
+    ats.meanwhile = lambda path: None
+    ats.compact()
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: None}
+
+
 @everywhere
 def test_a_category_made_since_is_loaded_when_one_of_its_values_is_pinged(ats: StandIn, app: App) -> None:
     catch_up(ats, app)
