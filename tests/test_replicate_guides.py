@@ -1,4 +1,4 @@
-"""The guides to replicating are carried out, each with a tenant of its own of one suite."""
+"""The guides to replicating are carried out, each with a tenant of its own at one ATS."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,21 +8,22 @@ import pytest
 from catrelay.cli.services import load_service
 from tests.guides import carry_out
 from tests.postgres import psql
-from tests.system.suites import up
-from tests.test_docs import DOCS
+from tests.test_docs import DOCS, process
 
-OTHERS = ("uploader", "catman", "careersite")
 GUIDES = sorted(path.stem for path in (DOCS / "howto").glob("replicate-*.md"))
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The port of the ATS of a suite, and its folder. The other services, which nobody asks, are not run."""
+    """The port of an ATS, and the folder of its database. The guides ask no other service of the suite."""
     folder = tmp_path_factory.mktemp("suite")
-    for name in OTHERS:
-        (folder / f"{name}.hold").touch()
-    with up(folder) as running:
-        yield running.suite.member("ats").url.rpartition(":")[2], folder
+    database = f"sqlite:///{folder}/ats.db"
+    registry = load_service("ats").open_registry(database)
+    registry.migrate()
+    registry.close()
+    serve = ["catrelay", "ats", "serve", "--database", database, "--port", "0", "--allow-targets", "127.0.0.0/8"]
+    with process(*serve, said="serves on", folder=folder) as line:
+        yield line.strip().rpartition(":")[2], folder
 
 
 @pytest.mark.parametrize("guide", GUIDES)
