@@ -375,12 +375,7 @@ def hosts(folder: Path, count: int, **environment: str) -> Iterator[list[tuple["
 
 def _address(process: "subprocess.Popen[str]") -> str:
     assert process.stderr is not None
-    heard = []
-    for line in process.stderr:
-        heard.append(line)
-        if found := re.search(r"running on (http://\S+)", line):
-            return found[1]
-    raise AssertionError("".join(heard))
+    return next(found[1] for line in process.stderr if (found := re.search(r"running on (http://\S+)", line)))
 
 
 def test_the_work_goes_on_when_the_process_that_leads_is_killed(ats: StandIn, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ OF_A_PAGE = ("lastSeq", "firstSeq", "epoch")
 
 
 class Plain:
-    """An ASGI app with what the contract marks as ours taken away: paths, headers, members and problem documents."""
+    """An ASGI app with what the contract marks as ours taken away: paths, headers, members."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -57,22 +57,15 @@ class Plain:
                 body += message.get("body", b"")
 
         await self._app({**scope, "headers": asked}, receive, take)
-        body = self._plain(scope["path"], start, body)
+        if scope["path"].endswith("/values/remapped"):
+            page = orjson.loads(body)
+            body = orjson.dumps({name: member for name, member in page.items() if name not in OF_A_PAGE})
         headers = MutableHeaders(raw=start["headers"])
         for name in TOLD:
             del headers[name]
         headers["content-length"] = str(len(body))
         await send({**start, "headers": headers.raw})
         await send({"type": "http.response.body", "body": body})
-
-    @staticmethod
-    def _plain(path: str, start: Message, body: bytes) -> bytes:
-        if start["status"] >= 400:
-            MutableHeaders(raw=start["headers"])["content-type"] = "text/plain"
-            return b"Something went wrong"
-        if not path.endswith("/values/remapped"):
-            return body
-        return orjson.dumps({name: member for name, member in orjson.loads(body).items() if name not in OF_A_PAGE})
 
 
 class World:
