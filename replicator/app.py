@@ -27,7 +27,7 @@ from replicator.metrics import metrics_route
 from replicator.mounting import OneToken, mounted
 from replicator.moving import Hook, Mover
 from replicator.source import Source
-from replicator.store import MAX_PINGS_KEPT, WHOLE_TENANT, Lease, ReplicaStore
+from replicator.store import MAX_PINGS_KEPT, WHOLE_TENANT, Lease, ReplicaStore, Unit
 from replicator.subscription import Subscriber
 from replicator.threads import InThread, in_threadpool
 
@@ -166,7 +166,8 @@ class Replicator:
         try:
             while True:
                 try:
-                    if not await self._in_thread(self._leads):
+                    pings = await self._in_thread(self._looked)
+                    if pings is None:
                         await self._rest_until(self._time() + self._lease.total_seconds() / 3)
                         continue
                     if self._time() >= due or failures:
@@ -174,8 +175,8 @@ class Replicator:
                         await self.catch_up(verify=is_time_to_verify)
                         verified = self._time() if is_time_to_verify else verified
                         due = self._time() + jittered(self.interval, self._chance()).total_seconds()
-                    else:
-                        await self.answer_pings()
+                    elif pings.is_any:
+                        await self._answer(pings)
                     failures = 0
                 except Exception as error:  # noqa: BLE001 - a worker's outermost loop: whatever it was, it is tried again
                     failures += 1
@@ -202,13 +203,15 @@ class Replicator:
 
     async def answer_pings(self) -> None:
         """Do what pings were the occasion for; `run` does so whenever some came."""
+        await self._answer(await self._in_thread(self._pending))
+
+    async def _answer(self, pings: "_Pending") -> None:
         async with self._turn:
-            pings = await self._in_thread(self._pending)
             if pings.lost:
                 await self._catch_up.everything()
             elif pings.paths:
                 await self._catch_up.pinged(*meant_by(pings.paths, pings.orgs_category))
-            if pings.lost or pings.paths:
+            if pings.is_any:
                 await self._done(pings.last, None)
 
     async def look_up(self, category: int, value: int) -> None:
@@ -242,10 +245,17 @@ class Replicator:
 
     def _pending(self) -> "_Pending":
         with self.store.read() as unit:
-            state = unit.state()
-            pings = unit.pings_after(state.answered, limit=MAX_PINGS_KEPT)
-        paths = tuple(ping.path for ping in pings)
-        return _Pending(state.pings, paths, len(paths) < state.pings - state.answered, state.orgs_category)
+            return _pending(unit)
+
+    def _looked(self) -> "_Pending | None":
+        """What is to be done, if this process is to do it."""
+        now = self.now()
+        with self.store.read() as unit:
+            lease = unit.lease()
+            pings = _pending(unit)
+        if self._is_due(lease, now):
+            return pings if self._take_lease(now) else None
+        return pings if lease is not None and lease.leader == self._name else None
 
     async def _done(self, answered: int, refusal: str | None) -> None:
         def note() -> int | None:
@@ -270,13 +280,7 @@ class Replicator:
         except Exception as unnoted:  # noqa: BLE001 - the database may be what failed
             log.warning("the failure could not be noted", tenant=self.tenant, error=str(unnoted))
 
-    def _leads(self) -> bool:
-        """Whether this process is to do the work. One that leads says so anew in good time."""
-        now = self.now()
-        with self.store.read() as unit:
-            lease = unit.lease()
-        if not self._is_due(lease, now):
-            return lease is not None and lease.leader == self._name
+    def _take_lease(self, now: datetime) -> bool:
         with self.store.write() as unit:
             if self._is_due(unit.lease(), now):  # asked again: another may have been faster
                 unit.take_lease(Lease(self._name, now + self._lease))
@@ -322,3 +326,13 @@ class _Pending:
     paths: Sequence[str]
     lost: bool
     orgs_category: int | None
+
+    @property
+    def is_any(self) -> bool:
+        return self.lost or bool(self.paths)
+
+
+def _pending(unit: Unit) -> _Pending:
+    state = unit.state()
+    paths = tuple(ping.path for ping in unit.pings_after(state.answered, limit=MAX_PINGS_KEPT))
+    return _Pending(state.pings, paths, len(paths) < state.pings - state.answered, state.orgs_category)

@@ -32,6 +32,9 @@ MAX_SINGLE_FETCHES = 100
 MAX_ROUNDS = 3
 """Rounds of journal and trees until both show the same; of a journal that grows faster, the rest comes next time."""
 
+MAX_READ_AT_ONCE = 100
+"""Entries of a page above which they are folded where that holds nobody up."""
+
 MAX_FOLDED = 100_000
 """Entries that are folded into one mapping, and carried out in one transaction."""
 
@@ -44,11 +47,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Backlog:
-    """Entries of a journal after a cursor, without a gap. last: the newest seq. is_all: up to the journal's end."""
+    """Entries of a journal after a cursor, without a gap.
+
+    last: the newest seq of them. head, first: the newest and the oldest that the journal has, where it says so.
+    is_all: up to the journal's end.
+    """
 
     journal: int
     after: int
     last: int
+    head: int | None
+    first: int | None
     reading: Reading
     is_all: bool
 
@@ -132,14 +141,22 @@ class CatchUp:
     async def _read_journals(self) -> set[Key]:
         """Apply all journals from their cursors to their ends. Returns the values whose state they leave unclear."""
         unclear: set[Key] = set()
-        for journal in self._source.journals(await self._read(Unit.category_ids)):
+        one_journal = self._source.abilities.one_journal
+        for journal in self._source.journals(() if one_journal else await self._read(Unit.category_ids)):
             is_all = False
             while not is_all:
                 backlog = await self._backlog(journal)
                 if backlog.last != backlog.after:
                     unclear |= await self._write(partial(self._apply, backlog=backlog))
                 is_all = backlog.is_all
+            await self._forget_receipts_before(backlog.first)
         return unclear
+
+    async def _forget_receipts_before(self, first: int | None) -> None:
+        """first: the oldest entry that the journal had when its end was read. What undid older ones is read by then."""
+        if first is not None and first > self._first_seq:
+            await self._write(lambda unit: unit.forget_receipts_before(first))
+            self._first_seq = first
 
     async def _backlog(self, journal: int) -> _Backlog:
         """What is to be applied next."""
@@ -154,18 +171,18 @@ class CatchUp:
                 if page.last_seq is not None and page.last_seq < cursor:
                     raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
                 if page.results:
-                    await self._in_thread(partial(reading.read, page.results))
+                    if len(page.results) > MAX_READ_AT_ONCE:
+                        await self._in_thread(partial(reading.read, page.results))
+                    else:
+                        reading.read(page.results)
                     last = page.results[-1].seq
                     count += len(page.results)
                 is_all = is_last(page)
                 if count >= MAX_FOLDED:
                     break
-        if page.last_seq is not None and page.last_seq != state.head:
+        if last == cursor and page.last_seq is not None and page.last_seq != state.head:
             await self._write(lambda unit: unit.note_head(page.last_seq))
-        if page.first_seq is not None and page.first_seq > self._first_seq:
-            self._first_seq = page.first_seq
-            await self._write(lambda unit: unit.forget_receipts_before(self._first_seq))
-        return _Backlog(journal, cursor, last, reading, is_all)
+        return _Backlog(journal, cursor, last, page.last_seq, page.first_seq, reading, is_all)
 
     def _apply(self, unit: Unit, backlog: _Backlog) -> set[Key]:
         """Cursor, receipts, objects and replica: all of it or nothing."""
@@ -176,8 +193,10 @@ class CatchUp:
         for category, entries in by_category(backlog.reading.last).items():
             known = unit.known_ids(category, entries)
             unit.retire_values(category, retired(entries, known))
-            unclear |= {(category, value) for value in still_unclear(entries, known)}
+            unclear |= {(category, value) for value in still_unclear(entries, known, limit=MAX_SINGLE_FETCHES)}
         unit.set_cursor(backlog.journal, backlog.last)
+        if backlog.head is not None:
+            unit.note_head(backlog.head)
         return unclear
 
     # Present states

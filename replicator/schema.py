@@ -135,8 +135,7 @@ def statements(dialect: Dialect) -> list[str]:
         f"CREATE TABLE replica_receipts ({replica}, kind {number} NOT NULL, object {dialect.key} NOT NULL,"
         f" PRIMARY KEY (replica, kind, object)){suffix}",
         f"CREATE TABLE replica_moves ({replica}, kind {number} NOT NULL, source {number} NOT NULL, target {number},"
-        f" PRIMARY KEY (replica, source, kind)){suffix}",
-        "CREATE INDEX replica_values_by_id ON replica_values (replica, id)",
+        f" PRIMARY KEY (replica, kind)){suffix}",
         "CREATE INDEX replica_kinds_by_value ON replica_kinds (replica, binding, category, value)",
     ]
 

@@ -18,6 +18,7 @@ Parameters = Mapping[str, Any]
 Row = tuple[Any, ...]
 NO_PARAMETERS: Parameters = {}
 _MAX_LISTED = 500
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,17 @@ class SqlDatabase:
     def close(self) -> None:
         """Close the pool's connections."""
         self._engine.dispose()
+
+
+def engine_of(url: str, **options: Any) -> sa.Engine:
+    """An engine for the database with this URL, by the driver that we use where it names none.
+
+    options: of `sqlalchemy.create_engine`. Raises ValueError for a database that no replica can live in.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme.partition("+")[0] not in _BY_NAME:
+        raise ValueError(f"a replica lives in {', '.join(sorted(_BY_NAME))}, not in {scheme!r}")
+    return sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", pool_pre_ping=True, **options)
 
 
 def database_of(place: "EmbeddedDatabase | sa.Engine") -> "Embedded | SqlDatabase":

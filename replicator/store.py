@@ -14,14 +14,12 @@ from catrelay.models import Category, CategoryValue, ReceivedPing
 from replicator import schema
 from replicator.bindings import TableBinding
 from replicator.domain.trees import Document
-from replicator.sql import Connection, Parameters, SqlDatabase, database_of, lists
+from replicator.sql import Connection, Parameters, SqlDatabase, database_of, engine_of, lists
 from replicator.tables import Table, table_of
 
 MAX_PINGS_KEPT = 1_000
 WHOLE_TENANT = 0
 """In place of a category's id: the journal over all categories."""
-
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ class ReplicaStore:
             return cls(place, tenant)
         if place.startswith(URL_PREFIX):
             return cls(EmbeddedDatabase(place), tenant)
-        scheme, _, rest = place.partition("://")
-        return cls(sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", pool_pre_ping=True), tenant)
+        return cls(engine_of(place), tenant)
 
     def migrate(self) -> None:
         """Make the replica's tables, or bring them up to this version. Raises SchemaMismatch if they are newer."""
@@ -320,8 +317,9 @@ class Unit:
 
     def categories_of(self, value: int) -> list[int]:
         """The categories with a value of this id: one at most, unless another vendor's ATS counts per category."""
+        listed = ", ".join(map(str, sorted(self.category_ids()))) or "0"
         rows = self._rows(
-            "SELECT category FROM replica_values WHERE replica = :replica AND id = :value"
+            f"SELECT category FROM replica_values WHERE replica = :replica AND category IN ({listed}) AND id = :value"
             " ORDER BY available DESC, category",
             value=value,
         )

@@ -29,12 +29,14 @@ def retired(last: Mapping[int, JournalEntry], known: Set[int]) -> list[tuple[int
     ]
 
 
-def still_unclear(last: Mapping[int, JournalEntry], known: Set[int]) -> set[int]:
-    """The values whose state only the ATS can tell.
+def still_unclear(last: Mapping[int, JournalEntry], known: Set[int], *, limit: int) -> set[int]:
+    """The values whose state only the ATS can tell: where in the tree they came back, no entry says.
 
-    Where in the tree a value came back, or what a value that was never seen is called, no entry says.
+    Nor does one say what a value was called that came and went unseen; of those, *limit* are worth a question at most.
     """
-    return {value for value, entry in last.items() if entry.operation in ("restore", "undo") or value not in known}
+    back = {value for value, entry in last.items() if entry.operation in ("restore", "undo")}
+    unseen = last.keys() - known - back
+    return back | unseen if len(unseen) <= limit else back
 
 
 def differing_branches(

@@ -10,7 +10,7 @@ from catrelay.cli.failure import Failure
 from catrelay.embedded import URL_PREFIX
 from replicator.bindings import ColumnBinding, JsonBinding, LinkBinding, TableBinding
 from replicator.sidecar.grammar import Told
-from replicator.store import _DRIVERS
+from replicator.sql import engine_of
 
 SLOW = "each transfer reads all of it"
 
@@ -21,15 +21,14 @@ def looked_into(database: str) -> Iterator["AppTables"]:
     path = Path(database.removeprefix(URL_PREFIX))
     if database.startswith(URL_PREFIX) and not path.is_file():
         raise Failure(f"--database: there is no file {path}")
-    scheme, _, rest = database.partition("://")
-    if scheme.partition("+")[0] not in ("sqlite", *_DRIVERS):
-        raise Failure("--database: it is sqlite:///path, postgresql://user:pass@host/db or mysql://user:pass@host/db")
+    scheme = database.partition("://")[0]
     try:
-        engine = sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", poolclass=sa.NullPool)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise Failure("--database: it is not a database's URL") from error
+        engine = engine_of(database, poolclass=sa.NullPool)
     except ModuleNotFoundError as error:
         raise Failure(f"--database: {scheme} needs the package {error.name}: install catrelay[mysql]") from error
+    except (sa.exc.ArgumentError, ValueError) as error:
+        urls = "sqlite:///path, postgresql://user:pass@host/db or mysql://user:pass@host/db"
+        raise Failure(f"--database: it is {urls}") from error
     with engine.connect() as connection:
         yield AppTables(connection)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from replicator.store import _DRIVERS
+from replicator.sql import engine_of
 from tests.catman.stage import serving
 from tests.replicator.objects import CATEGORY
 from tests.replicator.standin import StandIn
@@ -40,8 +40,7 @@ class Shop:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        scheme, _, rest = url.partition("://")
-        self._engine = sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", poolclass=sa.NullPool)
+        self._engine = engine_of(url, poolclass=sa.NullPool)
         json = {"postgresql": "JSONB", "mysql": "JSON"}.get(self._engine.dialect.name, "TEXT")
         self.run(*(statement.format(json=json) for statement in TABLES), *ROWS)
 

@@ -18,7 +18,7 @@ from catrelay.tokens import SchemaMismatch
 from replicator import Binding, ColumnBinding, Inactivation, JsonBinding, LinkBinding, ReplicaStore, migrations
 from replicator.bindings import OnInactivation, policy_of
 from replicator.moving import Mover
-from replicator.store import _DRIVERS
+from replicator.sql import engine_of
 from tests.replicator.objects import CATEGORY, ObjectOracle, Pin
 from tests.replicator.test_transfer import entry, remap
 from tests.strategies import journals
@@ -32,8 +32,7 @@ class SqlApp:
     """An app with objects in a column (by number), in a link table (by name) and in arrays (by number)."""
 
     def __init__(self, url: str, *, is_embedded: bool) -> None:
-        scheme, _, rest = url.partition("://")
-        self.engine = sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}")
+        self.engine = engine_of(url)
         self.embedded = EmbeddedDatabase(url) if is_embedded else None
         self.store = ReplicaStore(self.embedded or self.engine, "acme")
         self.store.migrate()

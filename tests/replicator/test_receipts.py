@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.replicator.objects import App, articles, quotes
+from tests.replicator.replicas import catch_up
+from tests.replicator.standin import StandIn
 from tests.replicator.test_databases import KINDS, SqlApp, sql_app
 from tests.replicator.test_transfer import apply, entry, remap
 
@@ -71,3 +73,16 @@ def test_every_database_and_kind_of_binding_forgets_what_the_app_took_away(sql: 
     sql.follow([entry(3, "undo", 4, 1)])
 
     assert (sql.quotes(), sql.articles(), sql.posts()) == ({quote: 2}, {article: {2}}, {post: [2]})
+
+
+def test_receipts_are_kept_until_what_undid_their_remaps_is_read(ats: StandIn, app: App) -> None:
+    catch_up(ats, app)
+    quote = app.add_quote(1)
+    seq = ats.remap(1, 2)
+    catch_up(ats, app)
+    ats.undo(seq)
+    ats.first_seq = seq + 1
+
+    catch_up(ats, app)
+
+    assert app.quotes() == {quote: 1}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from catrelay.signing import sign
 from replicator import ColumnBinding, SyncReplicator
-from replicator.store import _DRIVERS
+from replicator.sql import engine_of
 from tests.replicator.objects import CATEGORY, App
 from tests.replicator.replicas import PUBLIC_URL, ping_of
 from tests.replicator.standin import StandIn
@@ -32,8 +32,7 @@ class Library:
     """An app with books, each at the value 1 at first, and its replicator."""
 
     def __init__(self, ats: StandIn, url: str, *, interval: timedelta = NEVER) -> None:
-        scheme, _, rest = url.partition("://")
-        self._engine = sa.create_engine(f"{_DRIVERS.get(scheme, scheme)}://{rest}", poolclass=sa.NullPool)
+        self._engine = engine_of(url, poolclass=sa.NullPool)
         with self._engine.begin() as connection:
             connection.execute(sa.text("CREATE TABLE books (id INTEGER PRIMARY KEY, topic BIGINT)"))
             connection.execute(sa.text("INSERT INTO books (id, topic) VALUES (1, 1), (2, 1)"))
