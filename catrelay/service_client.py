@@ -41,7 +41,7 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
         self._root = f"{self.url}/t/{quote(tenant, safe='')}"
         self._http = httpx.AsyncClient(
             headers={"authorization": f"Bearer {token}", "accept": "application/json"},
-            transport=transport,
+            transport=transport or _Transport(trust_env=False),
             timeout=timeout.total_seconds(),
             follow_redirects=False,
             trust_env=False,  # a proxy for the Internet is no way to a neighbour, and .netrc has no token for one
@@ -147,6 +147,17 @@ class ServiceClient(AbstractAsyncContextManager["ServiceClient"]):
         if response.is_success:
             return response.content
         raise _problem(response, f"GET {link}")
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """By sockets. A connection that is lost in the moment it is made is a connection that failed."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except AttributeError as error:
+            # uvloop has no socket any more when httpcore, through anyio, asks it for the one of a new connection.
+            raise httpx.ConnectError(f"the connection was lost as it was made ({error})", request=request) from error
 
 
 def _encode(body: BaseModel | Mapping[str, object] | Sequence[object]) -> bytes:

@@ -1,7 +1,11 @@
 """Each method calls the documented endpoint; answers become models and problems become exceptions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -9,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 import pytest
+import uvloop
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -97,6 +102,27 @@ def asked(kind: type[Client], use: Callable[[Client], Awaitable[object]], *answe
     _, neighbour = call(kind, use, *answers)
     ((method, target, body),) = neighbour.asked
     return method, target.removeprefix("/t/acme"), body
+
+
+@contextmanager
+def resetting() -> Iterator[str]:
+    """The URL of a server that resets each connection at once."""
+
+    def serve() -> None:
+        with suppress(OSError):  # it was shut down
+            while True:
+                connection, _ = server.accept()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def test_every_request_carries_the_token_and_names_the_tenant() -> None:
@@ -434,6 +460,25 @@ def test_a_service_that_is_not_there_is_unreachable_and_named() -> None:
     with pytest.raises(ServiceUnreachable, match=r"http://127\.0\.0\.1:1 gave no answer to GET /categories") as raised:
         asyncio.run(run())
     assert raised.value.members == {"url": "http://127.0.0.1:1"}
+
+
+def test_a_service_that_ends_while_it_is_connected_to_is_unreachable() -> None:
+    async def be_busy() -> None:
+        while True:
+            threading.Event().wait(0.0005)
+            await asyncio.sleep(0)
+
+    async def run(url: str) -> None:
+        busy = asyncio.create_task(be_busy())  # so that the connection may be lost before anybody looks at it
+        async with AtsClient(url, "acme", "secret") as ats:
+            for _ in range(50):
+                with pytest.raises(ServiceUnreachable):
+                    await ats.categories()
+        busy.cancel()
+
+    # The loop that services run on.
+    with resetting() as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(url))
 
 
 def test_a_service_whose_address_is_none_is_unreachable() -> None:
