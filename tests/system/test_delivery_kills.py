@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import orjson
-from sqlalchemy import update
 
-from ats_stub.store import open_database, open_registry, schema
+from ats_stub.store import open_registry
 from tests.receivers import WAIT_SECONDS, Received, Receiver, Reply
+from tests.system.leases import end_deliverers_leases
 from tests.system.suites import free_base_port
 
 KILLS = 4
@@ -60,8 +60,7 @@ class Ats:
         """Kill it with SIGKILL, and start it again. wait_for_leases: else they are over, as they are in ten seconds."""
         self._kill()
         if not wait_for_leases:
-            with closing(open_database(self._database)) as database, database.write() as connection:
-                connection.execute(update(schema.subscriptions).values(leased_until=schema.subscriptions.c.created))
+            end_deliverers_leases(self._database)
         self._start()
 
     def _start(self) -> None:
