@@ -39,7 +39,7 @@ from replicator.bindings import policy_of
 from replicator.domain.related import MAX_LABELS, Holding, change_impact, summary
 from replicator.moving import TABLE_BINDINGS
 from replicator.page import StatusPage
-from replicator.store import MAX_PINGS_KEPT, Unit
+from replicator.unit import MAX_PINGS_KEPT, Unit
 
 if TYPE_CHECKING:
     from replicator.app import Replicator

@@ -27,9 +27,10 @@ from replicator.metrics import metrics_route
 from replicator.mounting import OneToken, mounted
 from replicator.moving import Hook, Mover
 from replicator.source import Source
-from replicator.store import MAX_PINGS_KEPT, WHOLE_TENANT, Lease, ReplicaStore, Unit
+from replicator.store import ReplicaStore
 from replicator.subscription import Subscriber
 from replicator.threads import InThread, in_threadpool
+from replicator.unit import MAX_PINGS_KEPT, WHOLE_TENANT, Lease, Unit
 
 DEFAULT_TOPICS: tuple[Topic, ...] = ("categories", "orgs")
 DEFAULT_INTERVAL = timedelta(seconds=60)

@@ -6,11 +6,9 @@ at all, comes to the same end.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 from uuid import uuid4
 
 import structlog
@@ -20,11 +18,13 @@ from catrelay.digest import digest
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage
 from catrelay.problems import JournalCompacted
 from replicator.domain.transfers import Transfer, settlement
-from replicator.domain.trees import Document, by_category, differing_branches, retired, still_unclear
-from replicator.moving import Mover, Reading
-from replicator.source import MAX_BRANCHES, HistoryLost, Source, is_last
-from replicator.store import WHOLE_TENANT, ReplicaStore, Unit
-from replicator.threads import InThread
+from replicator.domain.trees import Document, differing_branches
+from replicator.journals import Journals, Key
+from replicator.moving import Mover
+from replicator.source import MAX_BRANCHES, HistoryLost, Source
+from replicator.store import ReplicaStore
+from replicator.threads import InThread, Transactions
+from replicator.unit import WHOLE_TENANT, Unit
 
 MAX_SINGLE_FETCHES = 100
 """Above so many pinged values of one category, its tree is fetched instead."""
@@ -32,34 +32,9 @@ MAX_SINGLE_FETCHES = 100
 MAX_ROUNDS = 3
 """Rounds of journal and trees until both show the same; of a journal that grows faster, the rest comes next time."""
 
-MAX_READ_AT_ONCE = 100
-"""Entries of a page above which they are folded where that holds nobody up."""
-
-MAX_FOLDED = 100_000
-"""Entries that are folded into one mapping, and carried out in one transaction."""
-
-Result = TypeVar("Result")
-Key = tuple[int, int]
 _Place = tuple[str | None, dict[int, int]]
 """In which history, and where in it: the epoch and the cursors."""
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class _Backlog:
-    """Entries of a journal after a cursor, without a gap.
-
-    last: the newest seq of them. head, first: the newest and the oldest that the journal has, where it says so.
-    is_all: up to the journal's end.
-    """
-
-    journal: int
-    after: int
-    last: int
-    head: int | None
-    first: int | None
-    reading: Reading
-    is_all: bool
 
 
 @dataclass(frozen=True)
@@ -96,13 +71,12 @@ class CatchUp:
         in_thread: InThread,
     ) -> None:
         self._source = source
-        self._store = store
         self._mover = mover
+        self._within = Transactions(store, in_thread)
+        self._journals = Journals(source, self._within, mover)
         self._now = now
         self._before_resync = before_resync
-        self._in_thread = in_thread
         self._mark = f"fetched by {uuid4().hex}"
-        self._first_seq = 1
 
     async def everything(self, *, verify: bool = False) -> None:
         """The journal after the cursor, then the present trees. The first time: everything there is.
@@ -115,7 +89,7 @@ class CatchUp:
         """The journal after the cursor, then the present state of what pings named."""
 
         async def answer() -> None:
-            await self._fetch({*values, *await self._read_journals()}, set(categories))
+            await self._fetch({*values, *await self._journals.read_on()}, set(categories))
 
         await self._catch_up(answer)
 
@@ -123,7 +97,7 @@ class CatchUp:
         if not self._source.is_described:
             await self._source.describe()
         try:
-            if await self._read(self._is_installed):
+            if await self._within.read(self._is_installed):
                 await how()
             else:
                 await self._resynchronise()
@@ -136,81 +110,18 @@ class CatchUp:
         has_one_cursor = WHOLE_TENANT in unit.cursors()
         return unit.state().last_catch_up is not None and has_one_cursor == self._source.abilities.one_journal
 
-    # The journal
-
-    async def _read_journals(self) -> set[Key]:
-        """Apply all journals from their cursors to their ends. Returns the values whose state they leave unclear."""
-        unclear: set[Key] = set()
-        one_journal = self._source.abilities.one_journal
-        for journal in self._source.journals(() if one_journal else await self._read(Unit.category_ids)):
-            is_all = False
-            while not is_all:
-                backlog = await self._backlog(journal)
-                if backlog.last != backlog.after:
-                    unclear |= await self._write(partial(self._apply, backlog=backlog))
-                is_all = backlog.is_all
-            await self._forget_receipts_before(backlog.first)
-        return unclear
-
-    async def _forget_receipts_before(self, first: int | None) -> None:
-        """first: the oldest entry that the journal had when its end was read. What undid older ones is read by then."""
-        if first is not None and first > self._first_seq:
-            await self._write(lambda unit: unit.forget_receipts_before(first))
-            self._first_seq = first
-
-    async def _backlog(self, journal: int) -> _Backlog:
-        """What is to be applied next."""
-        state, cursors = await self._read(lambda unit: (unit.state(), unit.cursors()))
-        cursor = last = cursors.get(journal, 0)
-        reading = self._mover.reading()
-        count = 0
-        async with aclosing(self._source.pages(journal, after=cursor)) as pages:
-            async for page in pages:
-                if page.epoch != state.epoch and page.epoch is not None:
-                    raise HistoryLost(f"the ATS has another history: {page.epoch}, not {state.epoch}")
-                if page.last_seq is not None and page.last_seq < cursor:
-                    raise HistoryLost(f"the journal ends at {page.last_seq}, before the cursor {cursor}")
-                if page.results:
-                    if len(page.results) > MAX_READ_AT_ONCE:
-                        await self._in_thread(partial(reading.read, page.results))
-                    else:
-                        reading.read(page.results)
-                    last = page.results[-1].seq
-                    count += len(page.results)
-                is_all = is_last(page)
-                if count >= MAX_FOLDED:
-                    break
-        if last == cursor and page.last_seq is not None and page.last_seq != state.head:
-            await self._write(lambda unit: unit.note_head(page.last_seq))
-        return _Backlog(journal, cursor, last, page.last_seq, page.first_seq, reading, is_all)
-
-    def _apply(self, unit: Unit, backlog: _Backlog) -> set[Key]:
-        """Cursor, receipts, objects and replica: all of it or nothing."""
-        if unit.cursors().get(backlog.journal, 0) != backlog.after:
-            return set()  # another process with this database was faster
-        self._mover.follow(unit, backlog.reading)
-        unclear: set[Key] = set()
-        for category, entries in by_category(backlog.reading.last).items():
-            known = unit.known_ids(category, entries)
-            unit.retire_values(category, retired(entries, known))
-            unclear |= {(category, value) for value in still_unclear(entries, known, limit=MAX_SINGLE_FETCHES)}
-        unit.set_cursor(backlog.journal, backlog.last)
-        if backlog.head is not None:
-            unit.note_head(backlog.head)
-        return unclear
-
     # Present states
 
     async def _read_on_and_refresh(self, *, verify: bool) -> None:
         for _ in range(MAX_ROUNDS):
             versions = await self._source.versions()
-            here = await self._read(
+            here = await self._within.read(
                 lambda unit: (unit.state().epoch, unit.cursors().get(WHOLE_TENANT), unit.versions())
             )
             there = None if versions is None else {each.id: each.version for each in versions.categories}
             if versions is not None and not verify and (versions.epoch, versions.seq, there) == here:
                 return
-            unclear = await self._read_journals()
+            unclear = await self._journals.read_on()
             if not await self._refresh(unclear, versions, verify=verify):
                 return
 
@@ -220,39 +131,39 @@ class CatchUp:
         versions: asked for before the journal was read; those of all categories whose trees are the same now.
         """
         categories = await self._source.categories()
-        held, known = await self._read(lambda unit: (unit.category_ids(), unit.versions()))
+        held, known = await self._within.read(lambda unit: (unit.category_ids(), unit.versions()))
         there = {} if versions is None else {each.id: each.version for each in versions.categories}
         everywhere = {*self._ids(categories.answer), *held}
         compared = everywhere if verify else everywhere - held
         same = {category for category in everywhere - compared if known.get(category, "") == there.get(category)}
         if versions is not None and everywhere - same:
-            await self._write(lambda unit: self._begin(unit, everywhere - same))
+            await self._within.write(lambda unit: self._begin(unit, everywhere - same))
         fetched = [await self._fetch_unless_same(category, unclear) for category in sorted(everywhere - same)]
         fetched += [
             await self._fetch_values(category, {value for of, value in unclear if of == category})
             for category in sorted(same & {of for of, _ in unclear})
         ]
-        await self._write(lambda unit: self._take_over(unit, fetched, categories=categories, versions=there))
-        cursor = (await self._read(Unit.cursors)).get(WHOLE_TENANT)
+        await self._within.write(lambda unit: self._take_over(unit, fetched, categories=categories, versions=there))
+        cursor = (await self._within.read(Unit.cursors)).get(WHOLE_TENANT)
         newest = max(categories.journal_seq or 0, *(one.journal_seq for one in fetched), 0)
         return cursor is not None and newest > cursor
 
     async def _resynchronise(self) -> None:
         """Everything anew: the journal's head, then trees and, for what the app holds beyond them, each value."""
-        before = await self._read(_place)
+        before = await self._within.read(_place)
         versions = await self._source.versions()
         categories = await self._source.categories()
         journals = self._source.journals(self._ids(categories.answer))
         heads = {journal: await self._source.head(journal) for journal in journals}
-        held = await self._read(Unit.category_ids)
+        held = await self._within.read(Unit.category_ids)
         everywhere = sorted({*self._ids(categories.answer), *held})
         fetched = [await self._fetch_tree(category, set(), resync=True) for category in everywhere]
         cursors = {journal: head.last_seq or 0 for journal, head in heads.items()}
         # What is in the journal by now but after the head is left to the journal: it leaves receipts.
         later = [entry for journal in journals for entry in await self._source.entries(journal, after=cursors[journal])]
         there = {} if versions is None else {each.id: each.version for each in versions.categories}
-        await self._write(lambda unit: self._install(unit, before, categories, fetched, later, heads, there))
-        await self._fetch(await self._read_journals(), set())
+        await self._within.write(lambda unit: self._install(unit, before, categories, fetched, later, heads, there))
+        await self._fetch(await self._journals.read_on(), set())
 
     def _install(
         self,
@@ -284,18 +195,18 @@ class CatchUp:
         """Take over the present state of some values, and of categories that are new or changed."""
         if not values and not pinged_categories:
             return
-        held = await self._read(Unit.category_ids)
+        held = await self._within.read(Unit.category_ids)
         new: set[int] = set()
         if pinged_categories or {category for category, _ in values} - held:
             categories = await self._source.categories()
             new = set(self._ids(categories.answer)) - held
             fetched = [await self._fetch_tree(category, set()) for category in sorted(new)]
-            await self._write(lambda unit: self._take_over(unit, fetched, categories=categories))
+            await self._within.write(lambda unit: self._take_over(unit, fetched, categories=categories))
         for category in sorted(held - new):
             ids = {value for of, value in values if of == category}
             if ids:
                 one = await self._fetch_values(category, ids)
-                await self._write(partial(self._take_over, fetched=[one]))
+                await self._within.write(partial(self._take_over, fetched=[one]))
 
     async def _fetch_values(self, category: int, ids: set[int]) -> _Fetched:
         if len(ids) > MAX_SINGLE_FETCHES:
@@ -305,10 +216,10 @@ class CatchUp:
     async def _fetch_unless_same(self, category: int, unclear: set[Key]) -> _Fetched:
         """The tree, or those of its branches that differ from the replica's by their digests."""
         there = await self._source.digest(category)
-        here = await self._read(lambda unit: unit.documents(category)) if there is not None else {}
+        here = await self._within.read(lambda unit: unit.documents(category)) if there is not None else {}
         if there is None or not here:
             return await self._fetch_tree(category, unclear)
-        mine = await self._in_thread(partial(digest, here.values(), seq=there.seq))
+        mine = await self._within.in_thread(partial(digest, here.values(), seq=there.seq))
         unknown = {value for of, value in unclear if of == category} - here.keys()
         if mine == there:
             return _Fetched(category, frozenset(), await self._source.chains(category, unknown, here), there.seq)
@@ -322,19 +233,19 @@ class CatchUp:
         snapshot = await self._source.tree(category, branches=roots)
         if snapshot is None:
             return await self._fetch_tree(category, set())
-        await self._write(lambda unit: self._save(unit, category, snapshot.answer.values()))
+        await self._within.write(lambda unit: self._save(unit, category, snapshot.answer.values()))
         nodes = await self._source.chains(category, suspects - snapshot.answer.keys(), snapshot.answer)
         return _Fetched(category, snapshot.answer.keys(), nodes, snapshot.journal_seq or 0)
 
     async def _fetch_tree(self, category: int, unclear: set[Key], *, resync: bool = False) -> _Fetched:
         """The tree, and each value that the replica holds (or that is unclear, or pinned to) beyond it."""
         snapshot = await self._source.tree(category)
-        held = await self._read(lambda unit: self._held_values(unit, category, resync=resync))
+        held = await self._within.read(lambda unit: self._held_values(unit, category, resync=resync))
         held |= {value for of, value in unclear if of == category}
         if snapshot is None:
             return _Fetched(category, frozenset(), dict.fromkeys(held))
         tree = snapshot.answer
-        await self._write(lambda unit: self._save(unit, category, tree.values()))
+        await self._within.write(lambda unit: self._save(unit, category, tree.values()))
         nodes = await self._source.chains(category, held - tree.keys(), tree)
         return _Fetched(category, tree.keys(), nodes, snapshot.journal_seq or 0)
 
@@ -388,20 +299,6 @@ class CatchUp:
         """Of all categories, the org tree's among them."""
         orgs = self._source.abilities.orgs_category
         return [*(category.id for category in categories), *([] if orgs is None else [orgs])]
-
-    async def _read(self, question: Callable[[Unit], Result]) -> Result:
-        def ask() -> Result:
-            with self._store.read() as unit:
-                return question(unit)
-
-        return await self._in_thread(ask)
-
-    async def _write(self, change: Callable[[Unit], Result]) -> Result:
-        def carry_out() -> Result:
-            with self._store.write() as unit:
-                return change(unit)
-
-        return await self._in_thread(carry_out)
 
 
 def _place(unit: Unit) -> _Place:

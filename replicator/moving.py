@@ -7,8 +7,8 @@ from typing import Any
 from catrelay.models import JournalEntry
 from replicator.bindings import Binding, ColumnBinding, JsonBinding, LinkBinding, TableBinding, policy_of
 from replicator.domain.transfers import Following, Policy, Transfer, Way, way_of
-from replicator.store import Unit
 from replicator.transfer import transfer
+from replicator.unit import Unit
 
 TABLE_BINDINGS = (ColumnBinding, LinkBinding, JsonBinding)
 

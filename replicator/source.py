@@ -9,7 +9,7 @@ from catrelay.client import AtsClient, Snapshot
 from catrelay.models import Category, CategoryValue, CategoryVersions, JournalEntry, JournalPage, ValuesDigest
 from catrelay.problems import JournalCompacted, MethodNotAllowed, NotFound, ServiceUnreachable
 from replicator.domain.trees import Document
-from replicator.store import WHOLE_TENANT
+from replicator.unit import WHOLE_TENANT
 
 PAGE_ENTRIES = 1_000
 LONG_PAGE_ENTRIES = 5_000

@@ -7,8 +7,9 @@ import structlog
 from catrelay.client import AtsClient
 from catrelay.models import Subscription, SubscriptionCreate, SubscriptionUpdate, Topic
 from catrelay.problems import InternalError, MethodNotAllowed, NotFound, Problem, ServiceUnreachable, TooManyRequests
-from replicator.store import ReplicaStore, Subscribed
+from replicator.store import ReplicaStore
 from replicator.threads import InThread
+from replicator.unit import Subscribed
 
 log = structlog.get_logger()
 

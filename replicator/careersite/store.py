@@ -12,7 +12,7 @@ from catrelay.embedded import EmbeddedDatabase, EmbeddedRegistry
 from catrelay.problems import UnavailableValue, UnknownCategory, UnknownValue
 from replicator import ColumnBinding, LinkBinding, ReplicaStore
 from replicator.careersite.models import Article, ArticleCreate, Testimonial, TestimonialCreate
-from replicator.store import Unit as ReplicaUnit
+from replicator.unit import Unit as ReplicaUnit
 
 migrations = Migrations("replicator.careersite")
 

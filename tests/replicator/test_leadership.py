@@ -20,7 +20,7 @@ import pytest
 from catrelay.demo.stage import eventually
 from catrelay.embedded import EmbeddedDatabase
 from replicator import ReplicaStore, Replicator
-from replicator.store import Lease
+from replicator.unit import Lease
 from tests.catman.stage import serving
 from tests.replicator.objects import App, quotes
 from tests.replicator.replicas import ats_tree, catch_up, ping_of, replicator_of, tree
