@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import anyio
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from replicator.bindings import Binding
 from replicator.catchup import CatchUp
 from replicator.domain.pace import jittered, retry_after
 from replicator.domain.pings import meant_by
+from replicator.leaders import is_gone, new_leader
 from replicator.metrics import metrics_route
 from replicator.mounting import OneToken, mounted
 from replicator.moving import Hook, Mover
@@ -108,7 +108,7 @@ class Replicator:
             None if public_url is None else Subscriber(self._ats, self.store, public_url, topics, in_thread)
         )
         self.failures = 0
-        self._name = uuid4().hex
+        self._name = new_leader()
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
 
@@ -290,7 +290,7 @@ class Replicator:
 
     def _is_due(self, lease: Lease | None, now: datetime) -> bool:
         """Whether the lease is to be taken, or taken anew."""
-        if lease is None or lease.until <= now:
+        if lease is None or lease.until <= now or is_gone(lease.leader):
             return True
         left = lease.until - now
         # Nobody takes one for so long: the clock was ahead, and whoever took it may be gone for hours.
