@@ -167,9 +167,11 @@ def _alone(connection: Connection) -> Iterator[None]:
         yield
         return
     lock = "concat(:name, md5(database()))"  # named on the whole server
-    connection.rows(f"SELECT get_lock({lock}, {LOCK_SECONDS})", name)
+    if connection.rows(f"SELECT get_lock({lock}, {LOCK_SECONDS})", name) != [(1,)]:
+        raise TimeoutError(f"other processes made the replica's tables for more than {LOCK_SECONDS} s")
     try:
         yield
+        connection.run("COMMIT")  # the next that gets the lock has to see what was done
     finally:
         connection.rows(f"SELECT release_lock({lock})", name)
 
