@@ -18,7 +18,7 @@ from replicator.careersite.models import Articles
 from tests.system.acknowledged import Acknowledged
 from tests.system.busy_clients import Admin, Editor, MasterSystem, Recruiter
 from tests.system.insistent import Client, Services
-from tests.system.leases import end_deliverers_leases, end_replicators_lease
+from tests.system.leases import end_deliverers_leases
 from tests.system.suites import Up, up
 
 KILLED = ("ats", "uploader", "careersite")
@@ -63,16 +63,11 @@ class Killer:
             os.kill(pid, signal.SIGKILL)
         pids = await eventually(lambda: self._pids(services), lambda pids: not pids & killed)
         assert not pids & killed, f"{services} are not started again"
-        await asyncio.to_thread(self._end_leases)
+        await asyncio.to_thread(end_deliverers_leases, self._suite.suite.ats.database)
 
     async def _pids(self, services: tuple[str, ...]) -> set[int]:
         suite = self._suite.suite
         return {pid for service in services if (pid := suite.member(service).pid) is not None}
-
-    def _end_leases(self) -> None:
-        suite = self._suite.suite
-        end_deliverers_leases(suite.ats.database)
-        end_replicators_lease(suite.careersite.database, suite.tenant)
 
 
 async def prepared(services: Services, seed: int) -> tuple[Acknowledged, list[Client]]:
