@@ -54,6 +54,10 @@ class ReplicaStore:
     @contextmanager
     def write(self) -> Iterator[Unit]:
         """One transaction, committed on a clean exit."""
+        if self._replica is None:
+            # By itself: MySQL lets transactions that insert the same row and lock it then wait for each other for ever.
+            with self._database.write() as connection:
+                self._make(connection)
         with self._database.write() as connection:
             yield Unit(connection, self._locked(connection), self._tenant_key)
 
@@ -71,8 +75,11 @@ class ReplicaStore:
         find = f"SELECT id FROM replica_state WHERE tenant = :tenant{lock}"
         found = connection.rows(find, {"tenant": self.tenant})
         if not found:
-            made = connection.dialect.insert_new("replica_state", ["tenant"], "VALUES (:tenant)")
-            connection.run(made, {"tenant": self.tenant})
+            self._make(connection)
             found = connection.rows(find, {"tenant": self.tenant})
         self._replica = int(found[0][0])
         return self._replica
+
+    def _make(self, connection: Connection) -> None:
+        made = connection.dialect.insert_new("replica_state", ["tenant"], "VALUES (:tenant)")
+        connection.run(made, {"tenant": self.tenant})

@@ -22,7 +22,7 @@ from tests.system.leases import end_deliverers_leases
 from tests.system.suites import Up, up
 
 KILLED = ("ats", "uploader", "careersite")
-KILLED_ALONE = 2
+KILLED_ALONE = 1
 SEED = int(os.environ.get("CATRELAY_TEST_SEED", "5"))
 OPERATIONS_BETWEEN_KILLS = (1, 120)
 VALUES = 12

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.system.simulated_plan import KINDS, MOST, Step, draw
 from tests.system.simulation import report, run
 
-RUNS = int(os.environ.get("CATRELAY_SIMULATED_RUNS", "200"))
+RUNS = int(os.environ.get("CATRELAY_SIMULATED_RUNS", "48"))
 OPERATIONS = 500
 PARTS = 8
 NUMBERS = st.integers(0, MOST - 1)
