@@ -1,7 +1,7 @@
 """Which of the app's tables hold values, and what becomes of their rows."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from replicator.domain.transfers import Policy, Transfer
@@ -34,34 +34,27 @@ class CallableBinding(Protocol):
 
 
 @dataclass(frozen=True)
-class ColumnBinding:
-    """A column with the one value of each object; null for none.
+class _TableBinding:
+    """Where values are pinned to objects of a table.
 
     kind: what the objects are called, in the plural; singular: the same for one, without it kind without its "s".
-    key: never given to another object, even after a deletion.
-    category: the id of the category whose values the column holds; or category_column: the column that says it.
+    category: the id of the category whose values are pinned; or category_column: the column that says it.
     tenant_column: of the tenant's key in the app; None when the table has one tenant only. label_column: what an object
     is called in summaries.
     """
 
     kind: str
     table: str
-    key: str
-    column: str
-    category: int | None = None
-    category_column: str | None = None
-    tenant_column: str | None = None
-    label_column: str | None = None
-    singular: str | None = None
-    on_inactivation: OnInactivation = "unhook"
+    category: int | None = field(default=None, kw_only=True)
+    category_column: str | None = field(default=None, kw_only=True)
+    tenant_column: str | None = field(default=None, kw_only=True)
+    label_column: str | None = field(default=None, kw_only=True)
+    singular: str | None = field(default=None, kw_only=True)
+    on_inactivation: OnInactivation = field(default="unhook", kw_only=True)
 
     def __post_init__(self) -> None:
-        _one_category(self.category, self.category_column)
-
-    @property
-    def name(self) -> str:
-        """What receipts know the binding by; it must stay the same."""
-        return f"{self.table}.{self.column}"
+        if (self.category is None) == (self.category_column is None):
+            raise ValueError("a binding has either a category or a category_column")
 
     def covers(self, category: int) -> bool:
         """Whether objects can be pinned to values of the category."""
@@ -69,65 +62,53 @@ class ColumnBinding:
 
 
 @dataclass(frozen=True)
-class LinkBinding:
+class ColumnBinding(_TableBinding):
+    """A column with the one value of each object; null for none.
+
+    key: never given to another object, even after a deletion.
+    """
+
+    key: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        """What receipts know the binding by; it must stay the same."""
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True)
+class LinkBinding(_TableBinding):
     """A table of (object, value) pairs for objects with any number of values; each pair stands there once.
 
     Other columns of the table need defaults: a move removes one row and adds another. objects, key: the table of the
     objects themselves and its key column, for labels and for `delete`.
     """
 
-    kind: str
-    table: str
     object_column: str
     value_column: str
     objects: str
     key: str = "id"
-    category: int | None = None
-    category_column: str | None = None
-    tenant_column: str | None = None
-    label_column: str | None = None
-    singular: str | None = None
-    on_inactivation: OnInactivation = "unhook"
-
-    def __post_init__(self) -> None:
-        _one_category(self.category, self.category_column)
 
     @property
     def name(self) -> str:
         return f"{self.table}.{self.value_column}"
 
-    def covers(self, category: int) -> bool:
-        return self.category in (None, category)
-
 
 @dataclass(frozen=True)
-class JsonBinding:
+class JsonBinding(_TableBinding):
     """A column with a JSON array of the ids of each object's values, as JSON or as text. Other elements stay.
 
     A remapped value's place in the array is taken by its target. No index leads from a value to its objects: each
     transfer of the category reads the table.
     """
 
-    kind: str
-    table: str
     key: str
     column: str
-    category: int | None = None
-    category_column: str | None = None
-    tenant_column: str | None = None
-    label_column: str | None = None
-    singular: str | None = None
-    on_inactivation: OnInactivation = "unhook"
-
-    def __post_init__(self) -> None:
-        _one_category(self.category, self.category_column)
 
     @property
     def name(self) -> str:
         return f"{self.table}.{self.column}"
-
-    def covers(self, category: int) -> bool:
-        return self.category in (None, category)
 
 
 TableBinding = ColumnBinding | LinkBinding | JsonBinding
@@ -137,8 +118,3 @@ Binding = TableBinding | CallableBinding
 def policy_of(binding: TableBinding) -> Policy | None:
     """What becomes of the binding's objects without remap; None: a callable is told and decides."""
     return None if callable(binding.on_inactivation) else binding.on_inactivation
-
-
-def _one_category(category: int | None, category_column: str | None) -> None:
-    if (category is None) == (category_column is None):
-        raise ValueError("a binding has either a category or a category_column")

@@ -5,6 +5,7 @@
 :category; :tenant is the tenant's key in the app's own tables.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ _HELD = (
 _INTEGERS = {"int", "bigint", "smallint", "mediumint", "tinyint"}
 
 
-class Table:
+class Table(ABC):
     """What the tables of all bindings have in common. Each object's key is as its own table has it."""
 
     has_many = False
@@ -38,24 +39,24 @@ class Table:
         self._category_column = binding.category_column
         self._label_column = binding.label_column
 
+    @abstractmethod
     def links(self) -> str:
         """A SELECT of the (object, value) of all pins of the tenant to values of the category."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_pinned(self, receipt: str, value: str) -> str:
         """A SELECT that finds a row while the object of *receipt* is pinned to *value*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self, parameters: Parameters, *, by_value: bool) -> None:
         """Bring the rows in line with the moves. The kinds of receipts say already where all ends.
 
         by_value: all that is pinned to a source goes to one target.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def delete_lost(self, parameters: Parameters) -> None:
         """Delete the objects that lost their value."""
-        raise NotImplementedError
 
     def labels(self, parameters: Parameters, *, limit: int) -> list[str]:
         """What the first objects at :value are called."""
@@ -71,9 +72,9 @@ class Table:
         )
         return [str(text) for (text,) in rows]
 
+    @abstractmethod
     def _objects(self) -> tuple[str, str]:
         """The table of the objects themselves, and its key."""
-        raise NotImplementedError
 
     def _owned(self, prefix: str, *, category: bool = True) -> str:
         columns = [(self._tenant_column, ":tenant"), (self._category_column if category else None, ":category")]
@@ -100,15 +101,28 @@ class Table:
         )
 
 
-class ColumnTable(Table):
-    """Of a `ColumnBinding`."""
+class KeyedTable(Table):
+    """Objects that hold their values in a column of their own row."""
 
-    def __init__(self, binding: ColumnBinding, connection: Connection) -> None:
+    def __init__(self, binding: ColumnBinding | JsonBinding, connection: Connection) -> None:
         super().__init__(binding, connection)
         self._binding = binding
         self._table = _table(self._dialect, binding.table)
         self._key = self._dialect.quoted(binding.key)
         self._column = self._dialect.quoted(binding.column)
+
+    def delete_lost(self, parameters: Parameters) -> None:
+        self._connection.run(self._delete(self._binding.table, self._key, self._binding.key), parameters)
+
+    def _objects(self) -> tuple[str, str]:
+        return self._table, self._key
+
+    def _own(self, stored: str) -> str:
+        return self._app_key(self._binding.table, self._binding.key, stored)
+
+
+class ColumnTable(KeyedTable):
+    """Of a `ColumnBinding`."""
 
     def links(self) -> str:
         return (
@@ -137,15 +151,8 @@ class ColumnTable(Table):
         lost = " OR move.target IS NULL" if self._binding.on_inactivation == "unhook" else ""
         return f" AND (move.target <> move.source{lost})"
 
-    def delete_lost(self, parameters: Parameters) -> None:
-        self._connection.run(self._delete(self._binding.table, self._key, self._binding.key), parameters)
-
-    def _objects(self) -> tuple[str, str]:
-        return self._table, self._key
-
     def _is_object(self, receipt: str, value: str) -> str:
-        key = self._app_key(self._binding.table, self._binding.key, receipt)
-        return f"app.{self._key} = {key} AND app.{self._column} = {value}{self._owned('app.')}"
+        return f"app.{self._key} = {self._own(receipt)} AND app.{self._column} = {value}{self._owned('app.')}"
 
 
 class LinkTable(Table):
@@ -207,24 +214,17 @@ class LinkTable(Table):
         return self._app_key(self._binding.table, self._binding.object_column, stored)
 
 
-class JsonTable(Table):
+class JsonTable(KeyedTable):
     """Of a `JsonBinding`."""
 
     has_many = True
-
-    def __init__(self, binding: JsonBinding, connection: Connection) -> None:
-        super().__init__(binding, connection)
-        self._binding = binding
-        self._table = _table(self._dialect, binding.table)
-        self._key = self._dialect.quoted(binding.key)
-        self._column = self._dialect.quoted(binding.column)
 
     def links(self) -> str:
         key = self._dialect.stored_key(f"app.{self._key}")
         return f"SELECT {key} AS object, element.value AS value FROM {self._elements()}{self._owned('app.')}"
 
     def is_pinned(self, receipt: str, value: str) -> str:
-        own = self._app_key(self._binding.table, self._binding.key, receipt)
+        own = self._own(receipt)
         return (
             f"SELECT 1 FROM {self._elements()}{self._owned('app.')} AND app.{self._key} = {own}"
             f" AND element.value = {value}"
@@ -280,7 +280,7 @@ class JsonTable(Table):
     def _rewrite(
         self, parameters: Parameters, changed: Mapping[object, tuple[list[tuple[int, int | None]], set[int]]]
     ) -> None:
-        own = self._app_key(self._binding.table, self._binding.key, ":object")
+        own = self._own(":object")
         where = f"WHERE {self._key} = {own}{self._owned('')}"
         written: list[dict[str, Any]] = []
         for key, (moves, ends) in changed.items():
@@ -294,12 +294,6 @@ class JsonTable(Table):
         type_ = self._connection.column_type(self._binding.table, self._binding.column)
         array = f"CAST(:array AS {type_})" if type_ in ("json", "jsonb") and self._dialect.quote == '"' else ":array"
         self._connection.run_many(f"UPDATE {self._table} SET {self._column} = {array} {where}", written)
-
-    def delete_lost(self, parameters: Parameters) -> None:
-        self._connection.run(self._delete(self._binding.table, self._key, self._binding.key), parameters)
-
-    def _objects(self) -> tuple[str, str]:
-        return self._table, self._key
 
 
 def moved_elements(array: list[Any], moves: list[tuple[int, int | None]], ends: set[int]) -> list[Any]:

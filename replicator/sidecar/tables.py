@@ -50,14 +50,26 @@ class AppTables:
             self._check_array(told, columns[told.column])
             key = self._key(told, columns)
             return JsonBinding(
-                kind, told.table, key, told.column, told.category, told.category_column, on_inactivation=told.policy
+                kind,
+                told.table,
+                key,
+                told.column,
+                category=told.category,
+                category_column=told.category_column,
+                on_inactivation=told.policy,
             )
         self._check_column(told, columns[told.column])
         self._check_index(told.table, told.column)
         if told.object_column is None:
             key = self._key(told, columns)
             return ColumnBinding(
-                kind, told.table, key, told.column, told.category, told.category_column, on_inactivation=told.policy
+                kind,
+                told.table,
+                key,
+                told.column,
+                category=told.category,
+                category_column=told.category_column,
+                on_inactivation=told.policy,
             )
         if told.objects is not None:
             self._need(told.objects, self._columns(told.objects), told.objects_key)
@@ -70,8 +82,8 @@ class AppTables:
             told.column,
             objects,
             key,
-            told.category,
-            told.category_column,
+            category=told.category,
+            category_column=told.category_column,
             on_inactivation=told.policy,
         )
 
